@@ -1,0 +1,74 @@
+//! Reading a sealed object.
+
+use std::fs::File;
+use std::io::{self, IoSliceMut};
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use futures_util::stream;
+use rustix::io::{Errno, ReadWriteFlags, pread, preadv2};
+
+use super::{Place, Tree, blocking, failure, failure_of};
+use crate::{ByteStream, ObjectKey, Result};
+
+/// Bytes read at a time.
+const CHUNK: usize = 256 * 1024;
+
+/// Opens the object, so that its absence is known before the first byte, and reads the range as it is asked for.
+pub(super) fn open(tree: &Tree, key: &ObjectKey, range: Range<u64>) -> Result<ByteStream> {
+    let file = File::open(tree.path(Place::Sealed(key))).map_err(|error| failure_of(key, error))?;
+    let end = range.end.min(file.metadata().map_err(failure)?.len());
+    let reading = Reading { file: Arc::new(file), at: range.start, end };
+    Ok(Box::pin(stream::try_unfold(reading, |mut reading| async move {
+        let chunk = reading.next().await?;
+        Ok(chunk.map(|chunk| (chunk, reading)))
+    })))
+}
+
+struct Reading {
+    file: Arc<File>,
+    at: u64,
+    end: u64,
+}
+
+impl Reading {
+    async fn next(&mut self) -> io::Result<Option<Bytes>> {
+        if self.at >= self.end {
+            return Ok(None);
+        }
+        let left = usize::try_from(self.end - self.at).unwrap_or(CHUNK);
+        let mut buffer = BytesMut::zeroed(left.min(CHUNK));
+        let read = match cached(&self.file, &mut buffer, self.at)? {
+            Some(read) => read,
+            None => {
+                let (file, at) = (Arc::clone(&self.file), self.at);
+                let (filled, read) = blocking(move || wait_for(&file, buffer, at)).await?;
+                buffer = filled;
+                read
+            }
+        };
+        if read == 0 {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the object is shorter than it was"));
+        }
+        self.at += read as u64;
+        buffer.truncate(read);
+        Ok(Some(buffer.freeze()))
+    }
+}
+
+/// Reads what is in memory already, without waiting for the disk, and so without a change of threads; a copy of a chunk
+/// takes less time than that. `None`: it has to be waited for.
+fn cached(file: &File, buffer: &mut [u8], at: u64) -> io::Result<Option<usize>> {
+    match preadv2(file, &mut [IoSliceMut::new(buffer)], at, ReadWriteFlags::NOWAIT) {
+        Ok(read) => Ok(Some(read)),
+        // Not every file system can say what it has in memory.
+        Err(Errno::AGAIN | Errno::INTR | Errno::OPNOTSUPP | Errno::NOSYS) => Ok(None),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+fn wait_for(file: &File, mut buffer: BytesMut, at: u64) -> io::Result<(BytesMut, usize)> {
+    let read = rustix::io::retry_on_intr(|| pread(file, &mut buffer[..], at))?;
+    Ok((buffer, read))
+}
