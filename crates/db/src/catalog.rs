@@ -1,0 +1,16 @@
+//! What Wharf holds, one file per aggregate. Functions take an open transaction and do one statement's worth of work;
+//! `core` strings them together.
+
+pub mod audit;
+pub mod blobs;
+pub mod events;
+pub mod generations;
+pub mod jobs;
+pub mod manifests;
+pub mod packages;
+pub mod projects;
+pub mod repositories;
+pub mod reviews;
+pub mod signing_keys;
+pub mod tags;
+pub mod uploads;

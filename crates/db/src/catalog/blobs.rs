@@ -1,0 +1,177 @@
+//! Bytes by digest, and which repository may hand them out.
+
+use wharf_types::{Digest, FormatName, RepoName, Timestamp};
+
+use crate::{Result, Row, Tx};
+
+/// Where the bytes of a blob lie.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// In the row itself.
+    Here(Vec<u8>),
+    /// In a storage, under a key.
+    Stored {
+        /// The storage's name.
+        storage: String,
+        /// The key inside it.
+        object: String,
+    },
+}
+
+/// A blob's row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blob {
+    /// What it hashes to.
+    pub digest: Digest,
+    /// Bytes.
+    pub size: u64,
+    /// Where they are.
+    pub place: Place,
+}
+
+fn blob(row: &Row) -> Result<Blob> {
+    let place = match row.get::<Option<Vec<u8>>>(2)? {
+        Some(content) => Place::Here(content),
+        None => Place::Stored { storage: row.get(3)?, object: row.get(4)? },
+    };
+    Ok(Blob { digest: row.get(0)?, size: row.get(1)?, place })
+}
+
+/// The blob, if the repository links to it.
+///
+/// # Errors
+/// Those of the database.
+pub async fn linked(tx: &mut Tx<'_>, repository: i64, digest: &Digest) -> Result<Option<Blob>> {
+    let row = tx
+        .query_opt(
+            "SELECT b.digest, b.size, b.content, b.storage, b.object FROM blob_links l
+             JOIN blobs b ON b.digest = l.digest WHERE l.repository_id = ?1 AND l.digest = ?2",
+            &[&repository, digest],
+        )
+        .await?;
+    row.as_ref().map(blob).transpose()
+}
+
+/// The blob, if the repository of this name links to it: all that a pull needs, in one statement.
+///
+/// # Errors
+/// Those of the database.
+pub async fn served(tx: &mut Tx<'_>, format: FormatName, name: &RepoName, digest: &Digest) -> Result<Option<Blob>> {
+    let row = tx
+        .query_opt(
+            "SELECT b.digest, b.size, b.content, b.storage, b.object FROM repositories r
+             JOIN blob_links l ON l.repository_id = r.id AND l.digest = ?3
+             JOIN blobs b ON b.digest = l.digest
+             WHERE r.format = ?1 AND r.name = ?2 AND r.deleted_at IS NULL",
+            &[&format.as_str(), &name.canonical(), digest],
+        )
+        .await?;
+    row.as_ref().map(blob).transpose()
+}
+
+/// Those of `wanted` that the repository does not link to.
+///
+/// # Errors
+/// Those of the database.
+pub async fn missing(tx: &mut Tx<'_>, repository: i64, wanted: &[Digest]) -> Result<Vec<Digest>> {
+    let mut missing = Vec::new();
+    // One text for every batch, so that it is prepared once; a short batch is filled up with its own first.
+    for batch in wanted.chunks(16) {
+        let at = |index: usize| batch.get(index).unwrap_or(&batch[0]);
+        let mut params: Vec<&(dyn crate::ToValue + Sync)> = vec![&repository];
+        params.extend((0..16).map(|index| at(index) as &(dyn crate::ToValue + Sync)));
+        let rows = tx
+            .query(
+                "SELECT digest FROM blob_links WHERE repository_id = ?1 AND digest IN
+                   (?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+                &params,
+            )
+            .await?;
+        let found: Vec<Digest> = rows.iter().map(|row| row.get(0)).collect::<Result<_>>()?;
+        missing.extend(batch.iter().filter(|digest| !found.contains(digest)));
+    }
+    Ok(missing)
+}
+
+/// Whether the repository links to the blob.
+///
+/// # Errors
+/// Those of the database.
+pub async fn is_linked(tx: &mut Tx<'_>, repository: i64, digest: &Digest) -> Result<bool> {
+    let sql = "SELECT 1 FROM blob_links WHERE repository_id = ?1 AND digest = ?2";
+    Ok(tx.query_opt(sql, &[&repository, digest]).await?.is_some())
+}
+
+/// The blob wherever it is linked: for our own use only, never an answer to a caller who has no link.
+///
+/// # Errors
+/// Those of the database.
+pub async fn find(tx: &mut Tx<'_>, digest: &Digest) -> Result<Option<Blob>> {
+    let sql = "SELECT digest, size, content, storage, object FROM blobs WHERE digest = ?1";
+    tx.query_opt(sql, &[digest]).await?.as_ref().map(blob).transpose()
+}
+
+/// Writes a blob's row. False if the digest is known: then the bytes that were just stored are a second copy and
+/// their object can go.
+///
+/// # Errors
+/// Those of the database.
+pub async fn insert(tx: &mut Tx<'_>, blob: &Blob, at: Timestamp) -> Result<bool> {
+    let (content, storage, object) = match &blob.place {
+        Place::Here(content) => (Some(content.as_slice()), None, None),
+        Place::Stored { storage, object } => (None, Some(storage.as_str()), Some(object.as_str())),
+    };
+    let inserted = tx
+        .execute(
+            "INSERT INTO blobs (digest, size, content, storage, object, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT (digest) DO NOTHING",
+            &[&blob.digest, &blob.size, &content, &storage, &object, &at],
+        )
+        .await?;
+    Ok(inserted > 0)
+}
+
+/// Lets a repository hand out a blob. Linking again is not an error.
+///
+/// # Errors
+/// Those of the database; a constraint error if there is no such blob.
+pub async fn link(tx: &mut Tx<'_>, repository: i64, digest: &Digest, at: Timestamp) -> Result<()> {
+    let sql = "INSERT INTO blob_links (repository_id, digest, created_at) VALUES (?1, ?2, ?3)
+               ON CONFLICT (repository_id, digest) DO NOTHING";
+    tx.execute(sql, &[&repository, digest, &at]).await?;
+    Ok(())
+}
+
+/// Takes a repository's link away. False if it had none.
+///
+/// # Errors
+/// Those of the database.
+pub async fn unlink(tx: &mut Tx<'_>, repository: i64, digest: &Digest) -> Result<bool> {
+    let sql = "DELETE FROM blob_links WHERE repository_id = ?1 AND digest = ?2";
+    Ok(tx.execute(sql, &[&repository, digest]).await? > 0)
+}
+
+/// Some repository that links to the blob; `None` also if the blob is unknown. By format, with the canonical name,
+/// up to `limit` of them: for an anonymous mount.
+///
+/// # Errors
+/// Those of the database.
+pub async fn holders(tx: &mut Tx<'_>, format: &str, digest: &Digest, limit: i64) -> Result<Vec<String>> {
+    let rows = tx
+        .query(
+            "SELECT r.name FROM blob_links l JOIN repositories r ON r.id = l.repository_id
+             WHERE l.digest = ?1 AND r.format = ?2 AND r.deleted_at IS NULL LIMIT ?3",
+            &[digest, &format, &limit],
+        )
+        .await?;
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+/// Whether a row points at the object: what a survey of the storage finds and no row points at is a crash's remains.
+///
+/// # Errors
+/// Those of the database.
+pub async fn object_in_use(tx: &mut Tx<'_>, object: &str) -> Result<bool> {
+    let sql = "SELECT 1 FROM blobs WHERE object = ?1 UNION ALL SELECT 1 FROM uploads WHERE object = ?1 LIMIT 1";
+    Ok(tx.query_opt(sql, &[&object]).await?.is_some())
+}

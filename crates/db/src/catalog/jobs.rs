@@ -1,0 +1,197 @@
+//! Work to do. A lease is a time with a holder, never a flag: whoever dies holding one only delays the work.
+
+use wharf_types::Timestamp;
+
+use crate::{Result, Row, Tx};
+
+/// A job as a worker gets it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Job {
+    /// Surrogate key.
+    pub id: i64,
+    /// Which handler it is for.
+    pub kind: String,
+    /// What it is about; one waiting job per kind and key.
+    pub key: String,
+    /// JSON for the handler.
+    pub payload: String,
+    /// How often it was tried before.
+    pub attempts: u64,
+    /// What the last try said.
+    pub last_error: Option<String>,
+    /// Not before this.
+    pub due_at: Timestamp,
+}
+
+fn job(row: &Row) -> Result<Job> {
+    Ok(Job {
+        id: row.get(0)?,
+        kind: row.get(1)?,
+        key: row.get(2)?,
+        payload: row.get(3)?,
+        attempts: row.get(4)?,
+        last_error: row.get(5)?,
+        due_at: row.get(6)?,
+    })
+}
+
+/// Asks for work at `due`. Asking again before it has begun keeps the earlier time.
+///
+/// # Errors
+/// Those of the database.
+pub async fn enqueue(
+    tx: &mut Tx<'_>,
+    kind: &str,
+    key: &str,
+    payload: &str,
+    due: Timestamp,
+    at: Timestamp,
+) -> Result<()> {
+    tx.execute(
+        "INSERT INTO jobs (kind, key, payload, due_at, created_at) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (kind, key) WHERE leased_by IS NULL AND dead_at IS NULL
+         DO UPDATE SET due_at = CASE WHEN excluded.due_at < jobs.due_at THEN excluded.due_at ELSE jobs.due_at END",
+        &[&kind, &key, &payload, &due, &at],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Leases the job that has been due longest, if there is one, to `holder` until `until`. Two jobs of one kind and key
+/// never run at once, so a job asked for while its twin runs waits for it.
+///
+/// # Errors
+/// Those of the database.
+pub async fn lease(tx: &mut Tx<'_>, holder: &str, now: Timestamp, until: Timestamp) -> Result<Option<Job>> {
+    let row = tx
+        .query_opt(
+            "UPDATE jobs SET leased_by = ?1, leased_until = ?3, attempts = attempts + 1 WHERE id = (
+               SELECT id FROM jobs j WHERE dead_at IS NULL AND due_at <= ?2
+                 AND (leased_by IS NULL OR leased_until < ?2)
+                 AND NOT EXISTS (SELECT 1 FROM jobs o WHERE o.kind = j.kind AND o.key = j.key AND o.id <> j.id
+                                 AND o.leased_by IS NOT NULL AND o.leased_until >= ?2 AND o.dead_at IS NULL)
+               ORDER BY due_at, id LIMIT 1)
+             RETURNING id, kind, key, payload, attempts, last_error, due_at",
+            &[&holder, &now, &until],
+        )
+        .await?;
+    row.as_ref().map(job).transpose()
+}
+
+/// Prolongs a lease. False if it was lost to somebody else.
+///
+/// # Errors
+/// Those of the database.
+pub async fn heartbeat(tx: &mut Tx<'_>, id: i64, holder: &str, until: Timestamp) -> Result<bool> {
+    let sql = "UPDATE jobs SET leased_until = ?3 WHERE id = ?1 AND leased_by = ?2";
+    Ok(tx.execute(sql, &[&id, &holder, &until]).await? > 0)
+}
+
+/// The work is done.
+///
+/// # Errors
+/// Those of the database.
+pub async fn finish(tx: &mut Tx<'_>, id: i64, holder: &str) -> Result<bool> {
+    Ok(tx.execute("DELETE FROM jobs WHERE id = ?1 AND leased_by = ?2", &[&id, &holder]).await? > 0)
+}
+
+/// The work failed: again at `due`, unless a twin is waiting, which will do it.
+///
+/// # Errors
+/// Those of the database.
+pub async fn retry(tx: &mut Tx<'_>, job: &Job, holder: &str, error: &str, due: Timestamp) -> Result<()> {
+    let twin = tx
+        .query_opt(
+            "SELECT 1 FROM jobs WHERE kind = ?1 AND key = ?2 AND leased_by IS NULL AND dead_at IS NULL",
+            &[&job.kind, &job.key],
+        )
+        .await?;
+    if twin.is_some() {
+        finish(tx, job.id, holder).await?;
+        return Ok(());
+    }
+    tx.execute(
+        "UPDATE jobs SET leased_by = NULL, leased_until = NULL, last_error = ?3, due_at = ?4
+         WHERE id = ?1 AND leased_by = ?2",
+        &[&job.id, &holder, &error, &due],
+    )
+    .await?;
+    Ok(())
+}
+
+/// The work failed for good: it stays to be seen, and waits for somebody to ask for it again.
+///
+/// # Errors
+/// Those of the database.
+pub async fn bury(tx: &mut Tx<'_>, id: i64, holder: &str, error: &str, at: Timestamp) -> Result<()> {
+    tx.execute(
+        "UPDATE jobs SET dead_at = ?4, last_error = ?3, leased_by = NULL, leased_until = NULL
+         WHERE id = ?1 AND leased_by = ?2",
+        &[&id, &holder, &error, &at],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Takes a job that was given up out of its grave. `None` if there is no such job.
+///
+/// # Errors
+/// Those of the database.
+pub async fn exhume(tx: &mut Tx<'_>, id: i64) -> Result<Option<Job>> {
+    let row = tx
+        .query_opt(
+            "DELETE FROM jobs WHERE id = ?1 AND dead_at IS NOT NULL
+             RETURNING id, kind, key, payload, attempts, last_error, due_at",
+            &[&id],
+        )
+        .await?;
+    row.as_ref().map(job).transpose()
+}
+
+/// What stands between a request and the end of the work it asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pending {
+    /// Whether it was given up.
+    pub dead: bool,
+    /// What went wrong last.
+    pub last_error: Option<String>,
+}
+
+/// Whether work of this kind and key is not done yet: first what still has a chance, then what was given up.
+///
+/// # Errors
+/// Those of the database.
+pub async fn pending(tx: &mut Tx<'_>, kind: &str, key: &str) -> Result<Option<Pending>> {
+    let row = tx
+        .query_opt(
+            "SELECT CASE WHEN dead_at IS NULL THEN 0 ELSE 1 END AS dead, last_error FROM jobs
+             WHERE kind = ?1 AND key = ?2 ORDER BY dead, id DESC LIMIT 1",
+            &[&kind, &key],
+        )
+        .await?;
+    row.map(|row| Ok(Pending { dead: row.get::<i64>(0)? == 1, last_error: row.get(1)? })).transpose()
+}
+
+/// When the next job becomes due, counting those whose lease will have run out.
+///
+/// # Errors
+/// Those of the database.
+pub async fn next_due(tx: &mut Tx<'_>) -> Result<Option<Timestamp>> {
+    let sql = "SELECT min(CASE WHEN leased_by IS NULL THEN due_at ELSE leased_until END) FROM jobs WHERE dead_at IS NULL";
+    tx.query_opt(sql, &[]).await?.map_or(Ok(None), |row| row.get(0))
+}
+
+/// Jobs not yet done (`dead` false) or given up (`dead` true), by id after `after`.
+///
+/// # Errors
+/// Those of the database.
+pub async fn page(tx: &mut Tx<'_>, dead: bool, after: i64, limit: i64) -> Result<Vec<Job>> {
+    let rows = tx
+        .query(
+            "SELECT id, kind, key, payload, attempts, last_error, due_at FROM jobs
+             WHERE id > ?1 AND (dead_at IS NOT NULL) = (?2 = 1) ORDER BY id LIMIT ?3",
+            &[&after, &dead, &limit],
+        )
+        .await?;
+    rows.iter().map(job).collect()
+}

@@ -1,0 +1,13 @@
+//! The schema, one numbered step after the other. A step that has been released never changes; the next one does.
+//!
+//! Expand first, contract a release later: two versions of the program run on one database during a roll-out.
+
+use crate::migrate::Migration;
+
+/// Every step in order.
+pub(crate) const ALL: &[Migration] = &[
+    Migration { number: 1, name: "catalog", sql: include_str!("migrations/0001_catalog.sql") },
+    Migration { number: 2, name: "identity", sql: include_str!("migrations/0002_identity.sql") },
+    Migration { number: 3, name: "work", sql: include_str!("migrations/0003_work.sql") },
+    Migration { number: 4, name: "packages", sql: include_str!("migrations/0004_packages.sql") },
+];

@@ -1,0 +1,153 @@
+//! PostgreSQL: a pool of connections, transactions that are run again until one run counts.
+
+mod connect;
+mod failure;
+mod params;
+mod session;
+mod texts;
+mod tls;
+mod url;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool_postgres::Pool;
+
+use crate::db::{Durability, Work};
+use crate::migrate::{self, Migration};
+use crate::tx::{Remedy, Tx};
+use crate::{Error, Result};
+pub(crate) use connect::Limits;
+pub(crate) use params::value_of;
+pub(crate) use session::Session;
+use texts::Texts;
+
+/// How often a transaction is run before its conflict is reported.
+const TRIES: u32 = 10;
+/// The longest pause between two runs.
+const LONGEST_PAUSE: Duration = Duration::from_millis(250);
+
+/// How statements hang together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Each statement sees what is committed when it starts.
+    Read,
+    /// All statements see the same.
+    Snapshot,
+    /// All statements happen at one instant or not at all.
+    Write(Durability),
+    /// A step of the schema: it waits for a lock first and must then see what its predecessor committed.
+    Migrate,
+}
+
+impl Mode {
+    fn begin(self) -> Option<&'static str> {
+        match self {
+            Self::Read => None,
+            Self::Snapshot => Some("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"),
+            Self::Write(Durability::Full) => Some("BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE"),
+            Self::Write(Durability::Relaxed) => {
+                Some("BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE; SET LOCAL synchronous_commit = off")
+            }
+            Self::Migrate => Some("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL statement_timeout = 0"),
+        }
+    }
+}
+
+/// An open PostgreSQL database.
+pub(crate) struct Postgres {
+    pool: Pool,
+    texts: Arc<Texts>,
+}
+
+/// What one run of a closure came to.
+enum Run<T, E> {
+    Finished(Result<T, E>),
+    /// Nothing of it counts and another run may succeed; the error is for the case that there is none.
+    Again(E),
+}
+
+impl Postgres {
+    /// Connects to the server and applies missing migrations.
+    pub(crate) async fn open(url: &str, limits: &Limits, migrations: &'static [Migration]) -> Result<Self> {
+        let postgres = Self { pool: connect::pool(url, limits)?, texts: Arc::default() };
+        while postgres.run(Mode::Migrate, &migrations, |tx, all| Box::pin(migrate::step(tx, all))).await? {}
+        Ok(postgres)
+    }
+
+    /// Runs `work` as often as it takes, within limits.
+    pub(crate) async fn run<A, T, E>(&self, mode: Mode, args: &A, work: Work<A, T, E>) -> Result<T, E>
+    where
+        A: Sync,
+        T: Send,
+        E: From<Error> + Send,
+    {
+        let mut tries = 0;
+        loop {
+            let mut session = self.session().await?;
+            let error = match once(&mut session, mode, args, work).await {
+                Run::Finished(result) => return result,
+                Run::Again(error) => error,
+            };
+            drop(session);
+            tries += 1;
+            if tries == TRIES {
+                return Err(error);
+            }
+            tokio::time::sleep(pause(tries)).await;
+        }
+    }
+
+    async fn session(&self) -> Result<Session> {
+        let client = self.pool.get().await.map_err(|e| failure::connecting(&e, self.pool.status().max_size))?;
+        Ok(Session::new(client, Arc::clone(&self.texts)))
+    }
+}
+
+/// Runs a closure once, and commits what it did if it is to be committed.
+async fn once<A, T, E>(session: &mut Session, mode: Mode, args: &A, work: Work<A, T, E>) -> Run<T, E>
+where
+    A: Sync,
+    T: Send,
+    E: From<Error> + Send,
+{
+    if let Some(begin) = mode.begin()
+        && let Err(failed) = session.begin(begin).await
+    {
+        return again_if(failed.remedy, failed.error.into());
+    }
+    let atomic = mode != Mode::Read;
+    let mut tx = Tx::postgres(session, atomic);
+    let result = work(&mut tx, args).await;
+    match (result, tx.into_failure()) {
+        (Ok(value), None) => match session.commit().await {
+            Ok(()) => Run::Finished(Ok(value)),
+            // If the connection broke here nobody knows whether it was committed. The closure comes to the same result when
+            // it was, so it is simply run again.
+            Err(failed) => again_if(failed.remedy, failed.error.into()),
+        },
+        (Ok(value), Some(_)) if !atomic => Run::Finished(Ok(value)),
+        (Ok(_), Some(failed)) => {
+            session.rollback(failed.remedy).await;
+            again_if(failed.remedy, Error::Aborted.into())
+        }
+        (Err(error), failed) => {
+            let remedy = failed.map_or(Remedy::None, |failed| failed.remedy);
+            session.rollback(remedy).await;
+            again_if(remedy, error)
+        }
+    }
+}
+
+fn again_if<T, E>(remedy: Remedy, error: E) -> Run<T, E> {
+    match remedy {
+        Remedy::None => Run::Finished(Err(error)),
+        Remedy::Again | Remedy::Reconnect => Run::Again(error),
+    }
+}
+
+/// A random part of a span that doubles with each try, so that those who met once do not meet again.
+fn pause(tries: u32) -> Duration {
+    let span = Duration::from_millis(2).saturating_mul(1 << tries.min(16)).min(LONGEST_PAUSE);
+    span.mul_f64(rand::random::<f64>())
+}

@@ -1,0 +1,125 @@
+//! A connection on loan from the pool.
+
+use std::sync::Arc;
+
+use deadpool_postgres::{Client, Object};
+use futures_util::TryStreamExt as _;
+use tokio_postgres::Statement;
+
+use super::failure;
+use super::params::Param;
+use super::texts::Texts;
+use crate::row::Row;
+use crate::tx::{Failed, Params, Remedy};
+use crate::{Error, Result};
+
+/// Goes back to the pool when dropped, unless a transaction is open on it or it is broken: then it is closed, which makes the
+/// server roll back. So a caller that is dropped halfway leaves nothing behind.
+pub(crate) struct Session {
+    client: Option<Client>,
+    texts: Arc<Texts>,
+    clean: bool,
+}
+
+impl Session {
+    pub(super) fn new(client: Client, texts: Arc<Texts>) -> Self {
+        Self { client: Some(client), texts, clean: true }
+    }
+
+    pub(crate) async fn query(&self, sql: &'static str, params: Params<'_>) -> Result<Vec<Row>, Failed> {
+        self.rows(sql, params).await.map_err(|e| e.of(sql))
+    }
+
+    pub(crate) async fn query_opt(&self, sql: &'static str, params: Params<'_>) -> Result<Option<Row>, Failed> {
+        Ok(self.query(sql, params).await?.into_iter().next())
+    }
+
+    pub(crate) async fn execute(&self, sql: &'static str, params: Params<'_>) -> Result<u64, Failed> {
+        self.change(sql, params).await.map_err(|e| e.of(sql))
+    }
+
+    pub(crate) async fn script(&self, sql: &str) -> Result<(), Failed> {
+        let client = self.client().map_err(|e| e.of(sql))?;
+        client.batch_execute(sql).await.map_err(|e| failure::of(sql, e))
+    }
+
+    /// Begins a transaction.
+    pub(super) async fn begin(&mut self, sql: &str) -> Result<(), Failed> {
+        self.clean = false;
+        self.script(sql).await
+    }
+
+    /// Ends it; does nothing where none was begun.
+    pub(super) async fn commit(&mut self) -> Result<(), Failed> {
+        if !self.clean {
+            self.script("COMMIT").await?;
+            self.clean = true;
+        }
+        Ok(())
+    }
+
+    /// Takes everything back. Where that fails, or the connection is known to be bad, it is closed instead.
+    pub(super) async fn rollback(&mut self, remedy: Remedy) {
+        if remedy == Remedy::Reconnect {
+            self.clean = false;
+        } else if !self.clean {
+            self.clean = self.script("ROLLBACK").await.is_ok();
+        }
+    }
+
+    async fn rows(&self, sql: &'static str, params: Params<'_>) -> Result<Vec<Row>, Problem> {
+        let (client, statement, params) = self.prepared(sql, params).await?;
+        let stream = client.query_raw(&statement, params).await?;
+        Ok(stream.map_ok(|row| Row::postgres(sql, row)).try_collect().await?)
+    }
+
+    async fn change(&self, sql: &'static str, params: Params<'_>) -> Result<u64, Problem> {
+        let (client, statement, params) = self.prepared(sql, params).await?;
+        Ok(client.execute_raw(&statement, params).await?)
+    }
+
+    /// Each connection prepares a statement once and keeps it.
+    async fn prepared<'p>(
+        &self,
+        sql: &'static str,
+        params: Params<'p>,
+    ) -> Result<(&Client, Statement, Vec<Param<'p>>), Problem> {
+        let client = self.client()?;
+        let statement = client.prepare_cached(&self.texts.of(sql)).await?;
+        Ok((client, statement, params.iter().map(|param| Param(param.to_value())).collect()))
+    }
+
+    fn client(&self) -> Result<&Client, Problem> {
+        self.client.as_ref().ok_or(Problem::GivenBack)
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if let Some(client) = self.client.take()
+            && !self.clean
+        {
+            drop(Object::take(client));
+        }
+    }
+}
+
+enum Problem {
+    Driver(tokio_postgres::Error),
+    GivenBack,
+}
+
+impl From<tokio_postgres::Error> for Problem {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Driver(error)
+    }
+}
+
+impl Problem {
+    fn of(self, sql: &str) -> Failed {
+        match self {
+            Self::Driver(error) => failure::of(sql, error),
+            Self::GivenBack => Failed::for_good(Error::Unavailable("the connection was given back".into())),
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! SQLite in this process: many readers on the threads that ask, one writer thread that commits in groups.
+
+mod checkpoint;
+mod connect;
+mod failure;
+mod files;
+mod readers;
+mod statement;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use futures_util::FutureExt as _;
+
+use crate::db::{Durability, Work};
+use crate::migrate::{self, Migration};
+use crate::tx::Tx;
+use crate::{Error, Result};
+use connect::Role;
+use files::Files;
+use readers::Readers;
+pub(crate) use statement::{execute, query, query_opt, script};
+use writer::Writer;
+
+/// An open SQLite database.
+pub(crate) struct Sqlite {
+    // Dropped in this order: the last connection to close folds the log into the file, then the lock goes.
+    writer: Writer,
+    readers: Readers,
+    _files: Arc<Files>,
+}
+
+impl Sqlite {
+    /// Opens the file, or a temporary one, and applies missing migrations.
+    pub(crate) async fn open(path: Option<PathBuf>, migrations: &'static [Migration]) -> Result<Self> {
+        let opening = tokio::task::spawn_blocking(move || Self::open_now(path.as_deref(), migrations));
+        opening.await.map_err(|e| Error::Unavailable(format!("opening the database ended early: {e}")))?
+    }
+
+    fn open_now(path: Option<&Path>, migrations: &[Migration]) -> Result<Self> {
+        let files = Arc::new(match path {
+            Some(path) => Files::lock(path)?,
+            None => Files::temporary()?,
+        });
+        let mut connection = connect::open(&files, Role::Writer)?;
+        while migrate_once(&mut connection, migrations)? {}
+        let writer = Writer::start(connection, Arc::clone(&files))?;
+        Ok(Self { writer, readers: Readers::new(Arc::clone(&files)), _files: files })
+    }
+
+    /// Runs `work` on this thread, each statement on its own.
+    pub(crate) fn read<A, T, E: From<Error>>(&self, args: &A, work: Work<A, T, E>) -> Result<T, E> {
+        let mut reader = self.readers.take()?;
+        run(&mut Tx::sqlite(reader.connection()?, false), args, work)
+    }
+
+    /// Runs `work` on this thread in one read transaction.
+    pub(crate) fn snapshot<A, T, E: From<Error>>(&self, args: &A, work: Work<A, T, E>) -> Result<T, E> {
+        let mut reader = self.readers.take()?;
+        let connection = reader.connection()?;
+        statement::control(connection, "BEGIN")?;
+        let result = run(&mut Tx::sqlite(connection, true), args, work);
+        // Nothing was changed, so how the transaction ends makes no difference to the result.
+        statement::control(connection, "COMMIT")?;
+        result
+    }
+
+    /// Hands `work` to the writer and waits until its group is committed.
+    pub(crate) async fn write<A, T, E>(&self, durability: Durability, args: A, work: Work<A, T, E>) -> Result<T, E>
+    where
+        A: Send + Sync + 'static,
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        self.writer.write(durability, args, work).await
+    }
+}
+
+/// Runs a closure to its end. SQLite never makes it wait, so one poll is enough.
+fn run<A, T, E: From<Error>>(tx: &mut Tx<'_>, args: &A, work: Work<A, T, E>) -> Result<T, E> {
+    work(tx, args).now_or_never().unwrap_or_else(|| Err(Error::Suspended.into()))
+}
+
+fn migrate_once(connection: &mut rusqlite::Connection, migrations: &[Migration]) -> Result<bool> {
+    statement::control(connection, "BEGIN IMMEDIATE")?;
+    let mut tx = Tx::sqlite(connection, true);
+    let step = migrate::step(&mut tx, migrations).now_or_never().unwrap_or(Err(Error::Suspended));
+    statement::control(connection, if step.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
+    step
+}

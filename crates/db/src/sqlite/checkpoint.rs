@@ -1,0 +1,94 @@
+//! Moving committed pages from the write-ahead log into the database file.
+//!
+//! SQLite would do it inside every thousandth commit, whose caller then waits for two more fsyncs and all the pages. Here a
+//! thread of its own does it beside the writer, in PASSIVE mode, which waits for nobody and makes nobody wait. Under writes
+//! without a pause it never gets to the end of the log, and only at the end can the log start again from its beginning. So
+//! beyond a bound the writer does what is left of it between two groups, and the log stays about as large as the bound.
+//! (Two connections that checkpoint and write at the same time could damage the log before SQLite 3.51.3; this is later.)
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::{self, JoinHandle};
+
+use rusqlite::Connection;
+
+use super::connect::{self, Role};
+use super::failure;
+use super::files::Files;
+use crate::{Error, Result};
+
+/// Pages of 4 KiB that the log must have grown by before the checkpointer is woken: it costs two fsyncs.
+const WORTHWHILE: i32 = 1_000;
+/// Pages in the log at which the writer helps: 64 MiB.
+const TOO_LONG: i32 = 16_000;
+
+const CHECKPOINT: &str = "PRAGMA wal_checkpoint(PASSIVE)";
+
+/// The handle of the checkpointing thread; the thread ends with it.
+pub(super) struct Checkpointer {
+    pages: Arc<AtomicI32>,
+    /// How long the log was when the checkpointer was last woken.
+    woken_at: i32,
+    wake: Option<SyncSender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Checkpointer {
+    /// Watches the log that `writer` writes.
+    pub(super) fn start(writer: &mut Connection, files: &Files) -> Result<Self> {
+        let connection = connect::open(files, Role::Checkpointer)?;
+        // One place: a call while a checkpoint runs asks for another one after it, and more calls for no more.
+        let (wake, calls) = sync_channel(1);
+        let pages = Arc::new(AtomicI32::new(0));
+        let seen = Arc::clone(&pages);
+        let hook = writer.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, pages| {
+            seen.store(pages, Ordering::Relaxed);
+            Ok(())
+        }));
+        hook.map_err(|e| failure::opening(files.path(), &e))?;
+        let thread = thread::Builder::new().name("wharf-db-checkpoint".into());
+        let thread = thread.spawn(move || checkpoint_when_called(&connection, &calls));
+        let thread = thread.map_err(|e| Error::Unavailable(format!("cannot start the checkpointer: {e}")))?;
+        Ok(Self { pages, woken_at: 0, wake: Some(wake), thread: Some(thread) })
+    }
+
+    /// Called by the writer between two groups.
+    pub(super) fn after_commit(&mut self, writer: &Connection) {
+        let pages = self.pages.load(Ordering::Relaxed);
+        if pages < self.woken_at {
+            // The log has started again from its beginning.
+            self.woken_at = 0;
+        }
+        if pages >= TOO_LONG {
+            checkpoint(writer);
+        } else if pages - self.woken_at >= WORTHWHILE {
+            self.woken_at = pages;
+            // Full: it has been called already.
+            self.wake.as_ref().map(|wake| wake.try_send(()));
+        }
+    }
+}
+
+impl Drop for Checkpointer {
+    fn drop(&mut self) {
+        self.wake.take();
+        if let Some(Err(_)) = self.thread.take().map(JoinHandle::join) {
+            tracing::error!("the database's checkpointing thread had panicked");
+        }
+    }
+}
+
+fn checkpoint_when_called(connection: &Connection, calls: &Receiver<()>) {
+    while calls.recv().is_ok() {
+        checkpoint(connection);
+    }
+}
+
+/// A checkpoint that does not get through is tried again after the next commit; a disk that fails shows there too.
+fn checkpoint(connection: &Connection) {
+    let done = connection.prepare_cached(CHECKPOINT).and_then(|mut pragma| pragma.query_row([], |_| Ok(())));
+    if let Err(error) = done {
+        tracing::warn!(error = %error, "the write-ahead log could not be folded into the database");
+    }
+}

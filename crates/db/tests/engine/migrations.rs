@@ -1,0 +1,92 @@
+//! How a database comes to its schema, and who may open it.
+
+use tempfile::TempDir;
+use wharf_db::{Config, Db, Engine, Error, testing};
+
+use crate::{open_again, put, sizes};
+
+/// Where to open a database again and again.
+struct Place {
+    config: Config,
+    _folder: Option<TempDir>,
+}
+
+async fn place(engine: Engine) -> Place {
+    match engine {
+        Engine::Sqlite => {
+            let folder = tempfile::tempdir().unwrap();
+            Place { config: Config::Sqlite { path: folder.path().join("wharf.db") }, _folder: Some(folder) }
+        }
+        Engine::Postgres => Place { config: testing::config(engine).await, _folder: None },
+    }
+}
+
+wharf_db::on_both_engines! {
+    with crate::migrations::place;
+    opening_again_changes_nothing,
+    later_steps_are_applied_to_what_is_there,
+    a_step_that_fails_leaves_nothing_behind,
+    a_newer_schema_is_open_to_older_programs_until_it_says_otherwise,
+    the_real_schema_is_complete,
+}
+
+const ONE: (i64, &str, &str) = (1, "one", "CREATE TABLE things (key @text PRIMARY KEY, size @int NOT NULL) @strict;");
+const TWO: (i64, &str, &str) = (2, "two", "ALTER TABLE things ADD COLUMN note @text;");
+
+async fn opened(place: &Place, steps: &[(i64, &'static str, &'static str)]) -> Result<Db, Error> {
+    testing::open_with(&place.config, steps).await
+}
+
+async fn opening_again_changes_nothing(place: Place) {
+    put(&open_again(&place.config).await, "a", 1).await.unwrap();
+    assert_eq!(sizes(&open_again(&place.config).await).await, [("a".into(), 1)]);
+}
+
+async fn later_steps_are_applied_to_what_is_there(place: Place) {
+    put(&opened(&place, &[ONE]).await.unwrap(), "a", 1).await.unwrap();
+    let db = opened(&place, &[ONE, TWO]).await.unwrap();
+    let note: Result<Option<String>, Error> = db
+        .read(&(), |tx, ()| {
+            Box::pin(async move { tx.query_opt("SELECT note FROM things", &[]).await?.unwrap().get(0) })
+        })
+        .await;
+    assert_eq!(note.unwrap(), None);
+}
+
+async fn a_step_that_fails_leaves_nothing_behind(place: Place) {
+    let broken = (2, "two", "ALTER TABLE things ADD COLUMN note @text; SELECT nothing FROM nowhere;");
+    let error = opened(&place, &[ONE, broken]).await.unwrap_err();
+    assert!(error.to_string().contains("nowhere"), "{error}");
+    // The same column again: it is not there yet.
+    opened(&place, &[ONE, TWO]).await.unwrap();
+}
+
+async fn a_newer_schema_is_open_to_older_programs_until_it_says_otherwise(place: Place) {
+    opened(&place, &[ONE, TWO]).await.unwrap();
+    put(&opened(&place, &[ONE]).await.unwrap(), "a", 1).await.unwrap();
+
+    let contract = (3, "three", "ALTER TABLE things DROP COLUMN note; INSERT INTO schema_floor (number) VALUES (2);");
+    opened(&place, &[ONE, TWO, contract]).await.unwrap();
+    opened(&place, &[ONE, TWO]).await.unwrap();
+    let error = opened(&place, &[ONE]).await.unwrap_err();
+    assert!(matches!(error, Error::Schema { found: 3, floor: 2, newest: 1 }), "{error}");
+}
+
+async fn the_real_schema_is_complete(place: Place) {
+    Db::open(&place.config).await.unwrap();
+    Db::open(&place.config).await.unwrap().ping().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn replicas_that_start_together_apply_each_step_once() {
+    let place = place(Engine::Postgres).await;
+    let starts: Vec<_> = (0..4)
+        .map(|_| {
+            let config = place.config.clone();
+            tokio::spawn(async move { testing::open_with(&config, &[ONE, TWO]).await })
+        })
+        .collect();
+    for start in starts {
+        start.await.unwrap().unwrap().ping().await.unwrap();
+    }
+}

@@ -1,0 +1,221 @@
+//! What only PostgreSQL needs: a server goes away, transactions meet, callers vanish.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use tokio::sync::{Barrier, oneshot};
+use wharf_db::testing::Cluster;
+use wharf_db::{Config, Db, Durability, Engine, Error, Tx};
+
+use crate::{open, open_again, put, size_of, sizes};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_away_is_unavailable_and_works_again_when_it_is_back() {
+    let cluster = Cluster::start();
+    let db = open_again(&cluster.database().await).await;
+    put(&db, "before", 1).await.unwrap();
+    cluster.stop();
+    let write = put(&db, "lost", 1).await.unwrap_err();
+    assert!(write.is_unavailable(), "{write:?}");
+    let ping = db.ping().await.unwrap_err();
+    assert!(ping.is_unavailable(), "{ping:?}");
+    cluster.resume();
+    put(&db, "after", 1).await.unwrap();
+    assert_eq!(sizes(&db).await, [("after".into(), 1), ("before".into(), 1)]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_that_broke_while_idle_are_replaced_unnoticed() {
+    let cluster = Cluster::start();
+    let db = open_again(&cluster.database().await).await;
+    put(&db, "a", 1).await.unwrap();
+    cluster.stop();
+    cluster.resume();
+    put(&db, "b", 2).await.unwrap();
+    assert_eq!(sizes(&db).await.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transaction_whose_connection_breaks_is_run_again() {
+    let db = open(Engine::Postgres).await;
+    let runs = Arc::new(AtomicU32::new(0));
+    let written: Result<(), Error> = db
+        .write(Durability::Full, Arc::clone(&runs), |tx, runs| {
+            Box::pin(async move {
+                tx.execute("INSERT INTO things (key) VALUES ('a')", &[]).await?;
+                if runs.fetch_add(1, Ordering::Relaxed) == 0 {
+                    tx.query("SELECT CAST(pg_terminate_backend(pg_backend_pid()) AS TEXT)", &[]).await?;
+                }
+                Ok(())
+            })
+        })
+        .await;
+    written.unwrap();
+    assert_eq!(runs.load(Ordering::Relaxed), 2);
+    assert_eq!(sizes(&db).await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transaction_whose_connection_breaks_in_the_commit_is_run_again() {
+    const END_IN_COMMIT: [&str; 2] = [
+        "CREATE FUNCTION end_connection() RETURNS trigger LANGUAGE plpgsql AS
+         'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END'",
+        "CREATE CONSTRAINT TRIGGER ends AFTER INSERT ON things DEFERRABLE INITIALLY DEFERRED
+         FOR EACH ROW EXECUTE FUNCTION end_connection()",
+    ];
+    let db = open(Engine::Postgres).await;
+    let runs = Arc::new(AtomicU32::new(0));
+    let written: Result<(), Error> = db
+        .write(Durability::Full, Arc::clone(&runs), |tx, runs| {
+            Box::pin(async move {
+                if runs.fetch_add(1, Ordering::Relaxed) == 0 {
+                    for sql in END_IN_COMMIT {
+                        tx.execute(sql, &[]).await?;
+                    }
+                }
+                tx.execute("INSERT INTO things (key) VALUES ('a') ON CONFLICT (key) DO NOTHING", &[]).await.map(drop)
+            })
+        })
+        .await;
+    written.unwrap();
+    assert_eq!(runs.load(Ordering::Relaxed), 2);
+    assert_eq!(sizes(&db).await.len(), 1);
+}
+
+/// Takes `mine` off duty if somebody else stays, having met the other transaction between looking and acting.
+async fn leave(tx: &mut Tx<'_>, mine: &str, met: &Barrier, runs: &AtomicU32) -> Result<bool, Error> {
+    let others = tx.query("SELECT key FROM things WHERE size = 1 AND key <> ?1", &[&mine]).await?;
+    if runs.fetch_add(1, Ordering::Relaxed) < 2 {
+        met.wait().await;
+    }
+    if others.is_empty() {
+        return Ok(false);
+    }
+    tx.execute("UPDATE things SET size = 0 WHERE key = ?1", &[&mine]).await?;
+    Ok(true)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_transactions_that_each_rely_on_what_the_other_changes_do_not_both_win() {
+    let db = open(Engine::Postgres).await;
+    put(&db, "anna", 1).await.unwrap();
+    put(&db, "bert", 1).await.unwrap();
+    let (met, runs) = (Arc::new(Barrier::new(2)), Arc::new(AtomicU32::new(0)));
+    let leaves = ["anna", "bert"].map(|name| {
+        let args = (name, Arc::clone(&met), Arc::clone(&runs));
+        let db = db.clone();
+        tokio::spawn(async move {
+            db.write(Durability::Full, args, |tx, (name, met, runs)| Box::pin(leave(tx, name, met, runs))).await
+        })
+    });
+    let mut left = 0;
+    for leave in leaves {
+        left += u32::from(leave.await.unwrap().unwrap());
+    }
+    assert_eq!(left, 1);
+    assert!(runs.load(Ordering::Relaxed) > 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_caller_that_goes_away_takes_its_transaction_with_it() {
+    let db = open(Engine::Postgres).await;
+    let (tell, told) = oneshot::channel();
+    let tell = Arc::new(parking_lot::Mutex::new(Some(tell)));
+    let caller = tokio::spawn({
+        let db = db.clone();
+        async move {
+            let _: Result<(), Error> = db
+                .write(Durability::Full, tell, |tx, tell| {
+                    Box::pin(async move {
+                        tx.execute("INSERT INTO things (key) VALUES ('a')", &[]).await?;
+                        tell.lock().take().unwrap().send(()).unwrap();
+                        std::future::pending().await
+                    })
+                })
+                .await;
+        }
+    });
+    told.await.unwrap();
+    caller.abort();
+    drop(caller.await);
+    // Would wait for the row's lock, and then fail, if the transaction were still open or committed.
+    put(&db, "a", 2).await.unwrap();
+    assert_eq!(sizes(&db).await, [("a".into(), 2)]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_statement_that_takes_too_long_is_ended_and_not_tried_again() {
+    let Config::Postgres { url, max_connections, connect_timeout, .. } =
+        wharf_db::testing::config(Engine::Postgres).await
+    else {
+        panic!("not PostgreSQL")
+    };
+    let statement_timeout = std::time::Duration::from_millis(50);
+    let db = open_again(&Config::Postgres { url, max_connections, connect_timeout, statement_timeout }).await;
+    let runs = Arc::new(AtomicU32::new(0));
+    let slept: Result<(), Error> = db
+        .write(Durability::Full, Arc::clone(&runs), |tx, runs| {
+            Box::pin(async move {
+                runs.fetch_add(1, Ordering::Relaxed);
+                tx.query("SELECT CAST(pg_sleep(60) AS TEXT)", &[]).await.map(drop)
+            })
+        })
+        .await;
+    assert!(slept.as_ref().is_err_and(Error::is_unavailable), "{slept:?}");
+    assert_eq!(runs.load(Ordering::Relaxed), 1);
+    put(&db, "a", 1).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_relaxed_write_does_not_make_the_next_one_relaxed() {
+    async fn setting(tx: &mut Tx<'_>) -> Result<String, Error> {
+        let row = tx.query_opt("SELECT current_setting('synchronous_commit')", &[]).await?;
+        row.unwrap().get(0)
+    }
+    let db = open(Engine::Postgres).await;
+    let mut seen = Vec::new();
+    for durability in [Durability::Relaxed, Durability::Full] {
+        seen.push(db.write(durability, (), |tx, ()| Box::pin(setting(tx))).await.unwrap());
+    }
+    assert_eq!(seen, ["off", "on"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn writers_of_different_rows_of_a_small_table_do_not_conflict() {
+    let db = open(Engine::Postgres).await;
+    let keys = ["a", "b"];
+    for key in keys {
+        put(&db, key, 0).await.unwrap();
+    }
+    // Now the planner knows that reading all of it is cheapest, and such a read would conflict with every write.
+    let analyzed: Result<u64, Error> =
+        db.write(Durability::Full, (), |tx, ()| Box::pin(async move { tx.execute("ANALYZE things", &[]).await })).await;
+    analyzed.unwrap();
+    let (met, runs) = (Arc::new(Barrier::new(2)), Arc::new(AtomicU32::new(0)));
+    let writers = keys.map(|key| {
+        let (db, args) = (db.clone(), (key, Arc::clone(&met), Arc::clone(&runs)));
+        tokio::spawn(async move {
+            db.write(Durability::Full, args, |tx, (key, met, runs)| Box::pin(raise(tx, key, met, runs))).await
+        })
+    });
+    for writer in writers {
+        writer.await.unwrap().unwrap();
+    }
+    assert_eq!(runs.load(Ordering::Relaxed), 2);
+}
+
+async fn raise(tx: &mut Tx<'_>, key: &str, met: &Barrier, runs: &AtomicU32) -> Result<(), Error> {
+    let size = size_of(tx, key).await?.unwrap_or(0);
+    if runs.fetch_add(1, Ordering::Relaxed) < 2 {
+        met.wait().await;
+    }
+    tx.execute("UPDATE things SET size = ?1 WHERE key = ?2", &[&(size + 1), &key]).await.map(drop)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_refuses_us_is_a_matter_of_configuration() {
+    let cluster = wharf_db::testing::postgres();
+    let error = Db::open(&cluster.config(&cluster.url("no_such_database"))).await.unwrap_err();
+    assert!(matches!(error, Error::Config(_)), "{error:?}");
+    assert!(error.to_string().contains("no_such_database"), "{error}");
+}
