@@ -1,0 +1,232 @@
+//! Copies of accounts and projects in this process, each good for one state of identities.
+
+use std::collections::{HashMap, HashSet};
+use std::str::FromStr as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use moka::future::Cache;
+use moka::ops::compute::{CompResult, Op};
+use parking_lot::Mutex;
+use wharf_db::catalog::projects;
+use wharf_db::identity::{accounts as rows, epoch, subjects, tokens};
+use wharf_db::{Db, Engine, Error};
+use wharf_types::{ProjectName, SubjectName};
+
+use crate::account::{Account, Grant, Token, Touched};
+use crate::limit::Limit;
+use crate::{Pattern, Role, ServerRole, Subject, secret};
+
+/// Reads accounts and projects, and keeps what it read until the epoch moves on.
+pub(crate) struct Accounts {
+    db: Db,
+    epochs: Epochs,
+    by_id: Cache<i64, Arc<Account>>,
+    by_login: Cache<SubjectName, Known<i64>>,
+    by_secret: Cache<[u8; 32], Known<(i64, i64)>>,
+    projects: Cache<ProjectName, Known<Project>>,
+    public: Mutex<Option<Known<Arc<HashSet<ProjectName>>>>>,
+}
+
+/// Something as it was in one state of identities.
+#[derive(Debug, Clone, Copy)]
+struct Known<T> {
+    epoch: i64,
+    value: T,
+}
+
+/// What authorization asks about a project.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Project {
+    pub(crate) public: bool,
+}
+
+impl Accounts {
+    pub(crate) fn new(db: Db) -> Self {
+        fn cache<K: std::hash::Hash + Eq + Send + Sync + 'static, V: Clone + Send + Sync + 'static>() -> Cache<K, V> {
+            Cache::builder().max_capacity(20_000).time_to_idle(Duration::from_secs(3600)).build()
+        }
+        Self {
+            epochs: Epochs::new(db.clone()),
+            db,
+            by_id: cache(),
+            by_login: cache(),
+            by_secret: cache(),
+            projects: cache(),
+            public: Mutex::default(),
+        }
+    }
+
+    /// The present state of identities: no older than the last change that was acknowledged before this call.
+    pub(crate) async fn epoch(&self) -> Result<i64, Error> {
+        self.epochs.current().await
+    }
+
+    /// The user or robot of this id.
+    pub(crate) async fn by_id(&self, id: i64, epoch: i64) -> Result<Option<Arc<Account>>, Error> {
+        if let Some(account) = self.by_id.get(&id).await
+            && account.epoch >= epoch
+        {
+            return Ok(Some(account));
+        }
+        // Requests that need the same account at the same time read it once.
+        let loaded = self.by_id.entry(id).and_try_compute_with(|known| async move {
+            if known.is_some_and(|known| known.value().epoch >= epoch) {
+                return Ok(Op::Nop);
+            }
+            let loaded = self.db.snapshot(&id, |tx, id| {
+                Box::pin(async move {
+                    let epoch = epoch::current(tx).await?;
+                    Ok::<_, Error>((epoch, rows::load(tx, *id).await?))
+                })
+            });
+            Ok::<_, Error>(match loaded.await? {
+                (epoch, Some(row)) => Op::Put(Arc::new(account(epoch, row))),
+                (_, None) => Op::Remove,
+            })
+        });
+        Ok(match loaded.await? {
+            CompResult::Inserted(entry) | CompResult::ReplacedWith(entry) | CompResult::Unchanged(entry) => {
+                Some(entry.into_value())
+            }
+            CompResult::Removed(_) | CompResult::StillNone(_) => None,
+        })
+    }
+
+    /// The user or robot who signs in with this name. Names that do not exist are not kept: anybody can invent them.
+    pub(crate) async fn by_login(&self, name: &str, epoch: i64) -> Result<Option<Arc<Account>>, Error> {
+        let Ok(name) = SubjectName::from_str(name) else { return Ok(None) };
+        if let Some(known) = self.by_login.get(&name).await
+            && known.epoch >= epoch
+        {
+            return self.by_id(known.value, epoch).await;
+        }
+        let Some(id) = self.db.read(&name, |tx, name| Box::pin(rows::by_login(tx, name))).await? else {
+            return Ok(None);
+        };
+        self.by_login.insert(name, Known { epoch, value: id }).await;
+        self.by_id(id, epoch).await
+    }
+
+    /// Whose secret this is, and the id of its row.
+    pub(crate) async fn by_secret(&self, hash: [u8; 32], epoch: i64) -> Result<Option<(Arc<Account>, i64)>, Error> {
+        let known = self.by_secret.get(&hash).await.filter(|known| known.epoch >= epoch).map(|known| known.value);
+        let found = match known {
+            Some(known) => Some(known),
+            None => {
+                let found = self.db.read(&hash, |tx, hash| Box::pin(tokens::by_hash(tx, hash))).await?;
+                if let Some(value) = found {
+                    self.by_secret.insert(hash, Known { epoch, value }).await;
+                }
+                found
+            }
+        };
+        let Some((id, token)) = found else { return Ok(None) };
+        Ok(self.by_id(id, epoch).await?.map(|account| (account, token)))
+    }
+
+    /// The project, if it exists. Missing ones are not kept: they may be created without a new epoch.
+    pub(crate) async fn project(&self, name: &ProjectName, epoch: i64) -> Result<Option<Project>, Error> {
+        if let Some(known) = self.projects.get(name).await
+            && known.epoch >= epoch
+        {
+            return Ok(Some(known.value));
+        }
+        let Some(row) = self.db.read(name, |tx, name| Box::pin(projects::find(tx, name))).await? else {
+            return Ok(None);
+        };
+        let value = Project { public: row.public };
+        self.projects.insert(name.clone(), Known { epoch, value }).await;
+        Ok(Some(value))
+    }
+
+    /// All public projects.
+    pub(crate) async fn public_projects(&self, epoch: i64) -> Result<Arc<HashSet<ProjectName>>, Error> {
+        let known =
+            self.public.lock().as_ref().filter(|known| known.epoch >= epoch).map(|known| Arc::clone(&known.value));
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let names = self.db.read(&(), |tx, ()| Box::pin(rows::public_projects(tx))).await?;
+        let value: Arc<HashSet<_>> = Arc::new(names.into_iter().collect());
+        *self.public.lock() = Some(Known { epoch, value: Arc::clone(&value) });
+        Ok(value)
+    }
+}
+
+/// Turns a row into what authorization uses. What this version cannot read allows nothing: an unknown role is none, and an
+/// unreadable limit is the narrowest.
+fn account(epoch: i64, row: rows::Account) -> Account {
+    let subject = match row.kind {
+        subjects::Kind::Robot => Subject::Robot { id: row.id, name: row.name, project: row.project },
+        subjects::Kind::User | subjects::Kind::Group => Subject::User { id: row.id, name: row.name },
+    };
+    let mut grants: HashMap<ProjectName, Vec<Grant>> = HashMap::new();
+    for grant in row.grants {
+        if let (Ok(pattern), Ok(role)) = (Pattern::from_str(&grant.pattern), Role::from_str(&grant.role)) {
+            grants.entry(grant.project).or_default().push(Grant { pattern, role });
+        }
+    }
+    let token = |row: rows::AccountToken| {
+        let limits = row.limits.map(|json| serde_json::from_str::<Vec<Limit>>(&json).unwrap_or_default().into());
+        let token = Token {
+            generation: secret::generation(&row.hash),
+            hint: row.hint.into(),
+            expires_at: row.expires_at,
+            limits,
+            touched: Touched::default(),
+        };
+        (row.id, token)
+    };
+    Account {
+        subject,
+        generation: row.generation,
+        disabled: row.disabled,
+        password: row.password,
+        server_roles: row.server_roles.iter().filter_map(|role| ServerRole::from_str(role).ok()).collect(),
+        grants,
+        tokens: row.tokens.into_iter().map(token).collect(),
+        epoch,
+        touched: Touched::default(),
+    }
+}
+
+/// Reads the epoch. On PostgreSQL one query answers every request that came before it was sent.
+struct Epochs {
+    db: Db,
+    started: AtomicU64,
+    last: tokio::sync::Mutex<Read>,
+}
+
+/// The number of the last finished read, and what it found.
+struct Read {
+    number: u64,
+    found: Result<i64, Error>,
+}
+
+impl Epochs {
+    fn new(db: Db) -> Self {
+        Self { db, started: AtomicU64::new(0), last: tokio::sync::Mutex::new(Read { number: 0, found: Ok(0) }) }
+    }
+
+    async fn current(&self) -> Result<i64, Error> {
+        if self.db.engine() == Engine::Sqlite {
+            return self.read().await;
+        }
+        let arrived = self.started.load(Ordering::SeqCst);
+        let mut last = self.last.lock().await;
+        if last.number > arrived {
+            // Somebody who waited here started it after this request had come.
+            return last.found.clone();
+        }
+        let number = self.started.fetch_add(1, Ordering::SeqCst) + 1;
+        let found = self.read().await;
+        *last = Read { number, found: found.clone() };
+        found
+    }
+
+    async fn read(&self) -> Result<i64, Error> {
+        self.db.read(&(), |tx, ()| Box::pin(epoch::current(tx))).await
+    }
+}
