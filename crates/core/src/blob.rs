@@ -1,0 +1,183 @@
+//! Blobs: read through a repository that links to them, mounted into another, unlinked.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+use wharf_auth::{Access, Identity, Verb};
+use wharf_db::catalog::{audit, blobs, manifests, reviews};
+use wharf_db::{Durability, Tx};
+use wharf_storage::{ByteStream, ObjectKey};
+use wharf_types::{Digest, RepoName, Timestamp};
+
+use crate::actor::about;
+use crate::repository::Target;
+use crate::{Actor, Core, Error, Result};
+
+/// A blob that may be handed out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blob {
+    /// What it hashes to.
+    pub digest: Digest,
+    /// Bytes.
+    pub size: u64,
+    place: blobs::Place,
+}
+
+impl From<blobs::Blob> for Blob {
+    fn from(row: blobs::Blob) -> Self {
+        Self { digest: row.digest, size: row.size, place: row.place }
+    }
+}
+
+/// The outcome of a mount.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mounted {
+    /// The target links to the blob now.
+    Yes,
+    /// There is no such blob where the caller may pull: an upload has to bring it.
+    No,
+}
+
+struct Unlink {
+    target: Target,
+    digest: Digest,
+    actor: Actor,
+    at: Timestamp,
+    due: Timestamp,
+}
+
+impl Core {
+    /// A blob of a repository.
+    ///
+    /// # Errors
+    /// [`Error::RepositoryUnknown`], [`Error::BlobUnknown`].
+    pub async fn blob(&self, target: &Target, digest: &Digest) -> Result<Blob> {
+        let args = (target, digest);
+        let found = self
+            .inner
+            .db
+            .read(&args, |tx, (target, digest)| {
+                Box::pin(async move {
+                    let found = blobs::served(tx, target.format, &target.name, digest).await?;
+                    match found {
+                        Some(blob) => Ok(blob),
+                        // The second read is only for the better error.
+                        None => target.require(tx).await.and(Err(Error::BlobUnknown(**digest))),
+                    }
+                })
+            })
+            .await?;
+        Ok(found.into())
+    }
+
+    /// Opens a part of a blob; `range` must lie inside it.
+    ///
+    /// # Errors
+    /// [`Error::Inconsistent`] if its bytes are not where the catalog says; those of the storage.
+    pub async fn open_blob(&self, blob: &Blob, range: Range<u64>) -> Result<ByteStream> {
+        self.open_place(&blob.place, range).await
+    }
+
+    pub(crate) async fn open_place(&self, place: &blobs::Place, range: Range<u64>) -> Result<ByteStream> {
+        match place {
+            blobs::Place::Here(content) => {
+                let index = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX).min(content.len());
+                let part = Bytes::copy_from_slice(&content[index(range.start)..index(range.end)]);
+                Ok(Box::pin(futures_util::stream::once(async { Ok(part) })))
+            }
+            blobs::Place::Stored { storage, object } => {
+                if storage != self.inner.storage.name() {
+                    let known = self.inner.storage.name();
+                    return Err(Error::Inconsistent(format!("a blob lies in storage {storage}, here is {known}")));
+                }
+                let key: ObjectKey = object.parse().map_err(|e| Error::Inconsistent(format!("{e}")))?;
+                Ok(self.inner.storage.read(&key, range).await?)
+            }
+        }
+    }
+
+    /// Links `target` to a blob that the caller may pull elsewhere: in `source` if it is named, otherwise anywhere.
+    ///
+    /// # Errors
+    /// Those of the database; a source that is not there or not the caller's to read is [`Mounted::No`], without a hint which.
+    pub async fn mount_blob(
+        &self,
+        target: &Target,
+        digest: &Digest,
+        source: Option<&RepoName>,
+        identity: &Identity,
+        actor: &Actor,
+    ) -> Result<Mounted> {
+        let sources = match source {
+            Some(name) => vec![name.clone()],
+            None => self.holders(target, digest).await?,
+        };
+        for name in sources {
+            let access = Access::Repository { format: target.format, name: &name, verb: Verb::Pull };
+            let may = self.inner.auth.may(identity, &access).await.map_err(|e| Error::Inconsistent(e.to_string()))?;
+            let source = Target::new(target.format, name);
+            if may && self.blob(&source, digest).await.is_ok() {
+                return self.link_blob(target, digest, actor).await;
+            }
+        }
+        Ok(Mounted::No)
+    }
+
+    async fn holders(&self, target: &Target, digest: &Digest) -> Result<Vec<RepoName>> {
+        // Enough to find one that the caller may read, few enough not to become a search.
+        const MOST: i64 = 50;
+        let args = (target.format, digest);
+        let names = self
+            .inner
+            .db
+            .read(&args, |tx, (format, digest)| Box::pin(blobs::holders(tx, format.as_str(), digest, MOST)))
+            .await
+            .map_err(Error::from)?;
+        Ok(names.iter().filter_map(|name| name.parse().ok()).collect())
+    }
+
+    async fn link_blob(&self, target: &Target, digest: &Digest, actor: &Actor) -> Result<Mounted> {
+        let repository = self.ensure_repository(target, actor).await?;
+        let args = (repository, *digest, self.inner.clock.now());
+        let linked = self
+            .inner
+            .db
+            .write(Durability::Full, args, |tx, (repository, digest, at)| {
+                Box::pin(async move {
+                    // Collected since it was found: then the caller has to upload it.
+                    if blobs::find(tx, digest).await?.is_none() {
+                        return Ok::<_, Error>(false);
+                    }
+                    blobs::link(tx, *repository, digest, *at).await?;
+                    Ok(true)
+                })
+            })
+            .await?;
+        Ok(if linked { Mounted::Yes } else { Mounted::No })
+    }
+
+    /// Takes a blob out of a repository. Other repositories that link to it keep it.
+    ///
+    /// # Errors
+    /// [`Error::BlobUnknown`], and [`Error::BlobInUse`] while a manifest of the repository names it.
+    pub async fn delete_blob(&self, target: &Target, digest: &Digest, actor: &Actor) -> Result<()> {
+        let at = self.inner.clock.now();
+        let due = at.after(self.inner.config.review_delay);
+        let args = Unlink { target: target.clone(), digest: *digest, actor: actor.clone(), at, due };
+        self.inner.db.write(Durability::Full, args, |tx, u| Box::pin(unlink(tx, u))).await
+    }
+}
+
+async fn unlink(tx: &mut Tx<'_>, args: &Unlink) -> Result<()> {
+    let Unlink { target, digest, actor, at, due } = args;
+    let repository = target.require(tx).await?.id;
+    if let Some(manifest) = manifests::user_of(tx, repository, digest).await? {
+        return Err(Error::BlobInUse { blob: *digest, manifest });
+    }
+    if !blobs::unlink(tx, repository, digest).await? {
+        return Err(Error::BlobUnknown(*digest));
+    }
+    reviews::enqueue(tx, None, digest, "blob deleted", *due).await?;
+    let entry = about(actor.did("blob.delete", &target.name, *at), None, Some(*digest));
+    Ok(audit::append(tx, &entry).await?)
+}

@@ -1,0 +1,46 @@
+//! Limits and intervals of the use cases.
+
+use std::time::Duration;
+
+/// What an operator may set.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// An upload that nobody has touched for so long is forgotten.
+    pub upload_expiry: Duration,
+    /// How long what lost its last reference is kept before the collector looks at it.
+    pub review_delay: Duration,
+    /// How long an index generation stays readable after the next one is published.
+    pub generation_retention: Duration,
+    /// How long events wait for somebody to fetch them.
+    pub event_retention: Duration,
+    /// Whether an image may be pushed whose layers or configuration are not here. Indexes may always be sparse.
+    pub accept_sparse_images: bool,
+    /// How long a burst of uploads may delay the index that lists them.
+    pub publish_delay: Duration,
+    /// How long a worker holds a job without a sign of life before another takes it over.
+    pub job_lease: Duration,
+    /// How often a job is tried before it is given up.
+    pub job_attempts: u64,
+    /// How often an idle worker looks for jobs that other processes have asked for.
+    pub job_poll: Duration,
+    /// How many jobs run at once in this process.
+    pub workers: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        const DAY: u64 = 24 * 60 * 60;
+        Self {
+            upload_expiry: Duration::from_secs(7 * DAY),
+            review_delay: Duration::from_secs(DAY),
+            generation_retention: Duration::from_secs(3 * DAY),
+            event_retention: Duration::from_secs(7 * DAY),
+            accept_sparse_images: false,
+            publish_delay: Duration::from_millis(200),
+            job_lease: Duration::from_secs(60),
+            job_attempts: 12,
+            job_poll: Duration::from_secs(2),
+            workers: 2,
+        }
+    }
+}

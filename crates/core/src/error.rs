@@ -1,0 +1,115 @@
+//! Why a use case did not happen. Formats say it in their dialect; what is ours to mend is logged, not shown.
+
+use std::io;
+
+use wharf_types::{Digest, ProjectName, Reference, RepoName};
+
+use crate::InvalidManifest;
+
+/// The outcome of a use case.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why not.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No such project.
+    #[error("project {0} does not exist")]
+    ProjectUnknown(ProjectName),
+    /// There is one of this name.
+    #[error("project {0} exists already")]
+    ProjectExists(ProjectName),
+    /// It still has repositories, so it cannot go.
+    #[error("project {0} still has repositories: delete them first")]
+    ProjectNotEmpty(ProjectName),
+    /// No such repository.
+    #[error("repository {0} does not exist")]
+    RepositoryUnknown(RepoName),
+    /// The repository does not link to such a blob.
+    #[error("blob {0} is not in this repository")]
+    BlobUnknown(Digest),
+    /// Manifests of the repository still name it.
+    #[error("blob {blob} is used by manifest {manifest}: delete that first")]
+    BlobInUse {
+        /// The blob.
+        blob: Digest,
+        /// One that uses it.
+        manifest: Digest,
+    },
+    /// No manifest by that reference.
+    #[error("manifest {0} is not in this repository")]
+    ManifestUnknown(Reference),
+    /// No upload by that id, or it has ended.
+    #[error("upload {0} does not exist or has ended")]
+    UploadUnknown(String),
+    /// Another request has taken the upload over.
+    #[error("upload {0} was taken over by another request")]
+    UploadTaken(String),
+    /// Bytes of an upload that were accepted are gone, in a power cut or by somebody's hand: it has to begin again.
+    #[error("upload {0} lost bytes that it had accepted: begin again")]
+    UploadLost(String),
+    /// A chunk that does not begin where the last one ended.
+    #[error("the chunk begins at byte {given}, the upload is at byte {received}")]
+    OutOfOrder {
+        /// Where the chunk begins.
+        given: u64,
+        /// Where it should.
+        received: u64,
+    },
+    /// The content is not what its digest says. Nothing was kept.
+    #[error("the content hashes to {actual}, not to {expected}")]
+    DigestMismatch {
+        /// What the client said.
+        expected: Digest,
+        /// What arrived.
+        actual: Digest,
+    },
+    /// The body ended before it should; what arrived of an upload is kept.
+    #[error("the body ended early: {0}")]
+    Interrupted(#[source] io::Error),
+    /// A manifest that cannot be taken.
+    #[error(transparent)]
+    ManifestInvalid(#[from] InvalidManifest),
+    /// A manifest names blobs that the repository does not link to.
+    #[error("the manifest names {} blob(s) that are not in this repository", .0.len())]
+    BlobsMissing(Vec<Digest>),
+    /// A package that cannot be taken.
+    #[error("invalid package: {0}")]
+    PackageInvalid(String),
+    /// There is a package with other content at this path.
+    #[error("{path} exists already with other content")]
+    PackageExists {
+        /// Where.
+        path: String,
+    },
+    /// No package or index file at this path.
+    #[error("{0} is not in this repository")]
+    FileUnknown(String),
+    /// A worker could not make an index.
+    #[error("the index was not published: {0}")]
+    NotPublished(String),
+    /// The storage.
+    #[error(transparent)]
+    Storage(#[from] wharf_storage::Error),
+    /// The database.
+    #[error(transparent)]
+    Db(#[from] wharf_db::Error),
+    /// What is stored contradicts what the catalog says of it.
+    #[error("the store is inconsistent: {0}")]
+    Inconsistent(String),
+}
+
+impl Error {
+    /// Whether trying again later may help.
+    pub fn is_unavailable(&self) -> bool {
+        match self {
+            Self::Db(error) => error.is_unavailable(),
+            Self::Storage(error) => matches!(error, wharf_storage::Error::Unavailable(_)),
+            _ => false,
+        }
+    }
+
+    /// Whether there is no room left.
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::Db(wharf_db::Error::Full(_)) | Self::Storage(wharf_storage::Error::Full(_)))
+    }
+}

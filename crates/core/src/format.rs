@@ -1,0 +1,61 @@
+//! What a kind of goods is: the half of the format contract that knows no HTTP.
+
+use std::io::Read;
+
+use async_trait::async_trait;
+use wharf_types::FormatName;
+
+use crate::{Arrival, Publication};
+
+/// What a package says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Contents {
+    /// Its name.
+    pub name: String,
+    /// Its version, as its format writes it.
+    pub version: String,
+    /// Its architecture; empty where a format has none.
+    pub architecture: String,
+    /// What it needs, as its format writes it.
+    pub depends: Vec<String>,
+    /// Where clients will fetch it inside the repository: relative, without `.` or `..`.
+    pub path: String,
+    /// What the index says of it (a stanza, an XML element …), so that an index is put together and not computed again.
+    pub fragment: Vec<u8>,
+}
+
+/// A file that is not what its format says it should be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InspectError(pub String);
+
+/// An index that could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum IndexError {
+    /// The catalog or the storage.
+    #[error(transparent)]
+    Core(#[from] crate::Error),
+    /// The format itself.
+    #[error("{0}")]
+    Format(String),
+}
+
+/// A kind of goods.
+#[async_trait]
+pub trait Format: Send + Sync + 'static {
+    /// Mount, configuration key, metric label, audit field.
+    fn name(&self) -> FormatName;
+
+    /// Reads what a package says of itself. Called off the async threads; the reader ends where the file ends. Sizes in the
+    /// file are lies until proven: nothing is allocated by them.
+    ///
+    /// # Errors
+    /// What is wrong with the file, for its uploader.
+    fn inspect(&self, file: &mut dyn Read, arrival: &Arrival) -> Result<Contents, InspectError>;
+
+    /// Puts together the index of one channel of a repository. Runs as a job, for everything that came since the last time.
+    ///
+    /// # Errors
+    /// The job is tried again later.
+    async fn index(&self, publication: &mut Publication) -> Result<(), IndexError>;
+}

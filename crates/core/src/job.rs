@@ -1,0 +1,198 @@
+//! Workers: lease a job, do it with a heartbeat, finish it or put it off. Every handler may run twice for one order, so each
+//! of them computes the state that should be and not a step towards it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use wharf_db::catalog::jobs;
+use wharf_db::{Durability, Tx};
+use wharf_types::Timestamp;
+
+use crate::package::PUBLISH;
+use crate::sweep::SWEEP;
+use crate::{Core, Error, Result};
+
+/// The background work of a process.
+pub struct Workers {
+    stop: CancellationToken,
+    tasks: JoinSet<()>,
+}
+
+/// A job that is not done: waiting, or given up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Job {
+    /// Pages by this.
+    pub id: i64,
+    /// What kind of work.
+    pub kind: String,
+    /// What it is about.
+    pub key: String,
+    /// How often it was tried.
+    pub attempts: u64,
+    /// What went wrong last.
+    pub last_error: Option<String>,
+    /// Not before this.
+    pub due_at: Timestamp,
+}
+
+impl Workers {
+    /// Takes no new jobs, and waits for those that run. What is cut off by the end of the process runs again elsewhere.
+    pub async fn stop(mut self) {
+        self.stop.cancel();
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+impl Core {
+    /// Starts this process's workers.
+    pub fn start_workers(&self) -> Workers {
+        let stop = CancellationToken::new();
+        let mut tasks = JoinSet::new();
+        let holder: Arc<str> = hex::encode(self.inner.entropy.bytes::<8>()).into();
+        for _ in 0..self.inner.config.workers.max(1) {
+            tasks.spawn(self.clone().work(Arc::clone(&holder), stop.clone()));
+        }
+        tasks.spawn(self.clone().ask_for_sweeps(stop.clone()));
+        Workers { stop, tasks }
+    }
+
+    async fn work(self, holder: Arc<str>, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            match self.run_one(&holder).await {
+                Ok(true) => {}
+                Ok(false) => self.wait_for_work(&stop).await,
+                Err(error) => {
+                    tracing::warn!(%error, "no job could be taken");
+                    self.wait_for_work(&stop).await;
+                }
+            }
+        }
+    }
+
+    async fn wait_for_work(&self, stop: &CancellationToken) {
+        let due = self.inner.db.read(&(), |tx, ()| Box::pin(jobs::next_due(tx))).await.ok().flatten();
+        let poll = self.inner.config.job_poll;
+        let until_due = due.map_or(poll, |due| due.since(self.inner.clock.now()));
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = self.inner.work.notified() => {}
+            () = tokio::time::sleep(until_due.clamp(Duration::from_millis(5), poll)) => {}
+        }
+    }
+
+    /// Does one job if one is due. Public for tests that do without workers.
+    ///
+    /// # Errors
+    /// Those of the database; what goes wrong in the job itself is written to its row.
+    pub async fn run_one(&self, holder: &str) -> Result<bool> {
+        let now = self.inner.clock.now();
+        let args = (holder.to_owned(), now, now.after(self.inner.config.job_lease));
+        let leased = self.inner.db.write(Durability::Relaxed, args, |tx, (holder, now, until)| {
+            Box::pin(jobs::lease(tx, holder, *now, *until))
+        });
+        let Some(job) = leased.await.map_err(Error::from)? else { return Ok(false) };
+        let panicked = |_| Err(Error::Inconsistent("the job panicked".into()));
+        let handled = std::panic::AssertUnwindSafe(self.handle(&job)).catch_unwind();
+        let outcome = tokio::select! {
+            outcome = handled => outcome.unwrap_or_else(panicked),
+            () = self.keep_lease(&job, holder) => return Ok(true),
+        };
+        self.settle(job, holder, outcome).await?;
+        self.announce_publication();
+        Ok(true)
+    }
+
+    async fn handle(&self, job: &jobs::Job) -> Result<()> {
+        match job.kind.as_str() {
+            PUBLISH => self.publish(&job.payload).await,
+            SWEEP => self.sweep().await,
+            other => Err(Error::Inconsistent(format!("jobs of the kind {other} are not known here"))),
+        }
+    }
+
+    /// Ends only when the lease is lost: then somebody else does the job.
+    async fn keep_lease(&self, job: &jobs::Job, holder: &str) {
+        loop {
+            tokio::time::sleep(self.inner.config.job_lease / 3).await;
+            let args = (job.id, holder.to_owned(), self.inner.clock.now().after(self.inner.config.job_lease));
+            let kept = self.inner.db.write(Durability::Relaxed, args, |tx, (id, holder, until)| {
+                Box::pin(jobs::heartbeat(tx, *id, holder, *until))
+            });
+            // A database that is away for a moment does not end the work.
+            if matches!(kept.await, Ok(false)) {
+                tracing::warn!(job.id, job.kind, "the lease was lost to another worker");
+                return;
+            }
+        }
+    }
+
+    async fn settle(&self, job: jobs::Job, holder: &str, outcome: Result<()>) -> Result<()> {
+        let (now, error) = (self.inner.clock.now(), outcome.err().map(|error| error.to_string()));
+        if let Some(error) = &error {
+            tracing::warn!(job.id, job.kind, job.key, job.attempts, error, "a job failed");
+        }
+        let give_up = job.attempts >= self.inner.config.job_attempts;
+        // 1 s, 2 s, 4 s … up to about an hour.
+        let pause = Duration::from_secs(1 << job.attempts.saturating_sub(1).min(12));
+        let args = (job, holder.to_owned(), error, give_up, now, now.after(pause));
+        let settled = self.inner.db.write(Durability::Full, args, |tx, (job, holder, error, give_up, now, due)| {
+            Box::pin(async move {
+                match error {
+                    None => drop(jobs::finish(tx, job.id, holder).await?),
+                    Some(error) if *give_up => jobs::bury(tx, job.id, holder, error, *now).await?,
+                    Some(error) => jobs::retry(tx, job, holder, error, *due).await?,
+                }
+                Ok::<_, Error>(())
+            })
+        });
+        settled.await
+    }
+
+    /// Up to `limit` jobs that are not done, or (`dead`) were given up, by id after `after`.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn jobs(&self, dead: bool, after: i64, limit: usize) -> Result<Vec<Job>> {
+        let args = (dead, after, i64::try_from(limit).unwrap_or(i64::MAX));
+        let rows = self
+            .inner
+            .db
+            .read(&args, |tx, (dead, after, limit)| Box::pin(jobs::page(tx, *dead, *after, *limit)))
+            .await
+            .map_err(Error::from)?;
+        let job = |row: jobs::Job| {
+            let jobs::Job { id, kind, key, attempts, last_error, due_at, .. } = row;
+            Job { id, kind, key, attempts, last_error, due_at }
+        };
+        Ok(rows.into_iter().map(job).collect())
+    }
+
+    /// Gives a job that was given up another chance. False if there is no such job.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn retry_job(&self, id: i64, actor: &crate::Actor) -> Result<bool> {
+        let args = (id, actor.clone(), self.inner.clock.now());
+        let revived = self
+            .inner
+            .db
+            .write(Durability::Full, args, |tx, (id, actor, at)| Box::pin(revive(tx, *id, actor, *at)))
+            .await?;
+        self.inner.work.notify_one();
+        Ok(revived)
+    }
+}
+
+async fn revive(tx: &mut Tx<'_>, id: i64, actor: &crate::Actor, at: Timestamp) -> Result<bool> {
+    let Some(job) = jobs::exhume(tx, id).await? else { return Ok(false) };
+    jobs::enqueue(tx, &job.kind, &job.key, &job.payload, at, at).await?;
+    let entry = wharf_db::catalog::audit::Entry {
+        subject: Some(format!("{} {}", job.kind, job.key)),
+        ..actor.did_to_project("job.retry", "", at)
+    };
+    wharf_db::catalog::audit::append(tx, &wharf_db::catalog::audit::Entry { project: None, ..entry }).await?;
+    Ok(true)
+}

@@ -1,0 +1,137 @@
+//! The product: use cases over storage, catalog and identity. No HTTP, and no format by name.
+//!
+//! A handler that holds a permit calls one of these; each use case is one transaction, or says its order of writes.
+
+mod actor;
+mod blob;
+mod config;
+mod entropy;
+mod error;
+mod format;
+mod job;
+mod manifest;
+mod package;
+mod project;
+mod publish;
+mod referrer;
+mod repository;
+mod signing;
+mod sweep;
+mod tag;
+mod trail;
+mod upload;
+
+use std::sync::Arc;
+
+use wharf_auth::{Auth, InstanceKey};
+use wharf_db::Db;
+use wharf_storage::Storage;
+use wharf_types::Clock;
+
+pub use actor::Actor;
+pub use blob::{Blob, Mounted};
+pub use config::Config;
+pub use entropy::Entropy;
+pub use error::{Error, Result};
+pub use format::{Contents, Format, IndexError, InspectError};
+pub use job::{Job, Workers};
+pub use manifest::{InvalidManifest, Kind, Manifest, ManifestInfo, Parsed, Pushed, media};
+pub use package::{Added, Arrival};
+pub use project::Project;
+pub use publish::{IndexFile, PublishedFile, Publication, Segment};
+pub use referrer::{Descriptor, Referrers};
+pub use repository::{Repository, Target};
+pub use signing::PublicKey;
+pub use tag::{Tag, TagMove};
+pub use trail::{AuditFilter, AuditLine};
+pub use upload::Upload;
+pub use wharf_storage::{ByteStream, Space};
+
+/// What a [`Core`] is made of. The binary chooses the pieces.
+pub struct Parts {
+    /// The catalog.
+    pub db: Db,
+    /// Where bytes go.
+    pub storage: Arc<dyn Storage>,
+    /// Identity and permission.
+    pub auth: Auth,
+    /// Encrypts secrets at rest.
+    pub instance_key: InstanceKey,
+    /// The time.
+    pub clock: Clock,
+    /// Randomness for keys and identifiers.
+    pub entropy: Entropy,
+    /// The kinds of goods.
+    pub formats: Vec<Arc<dyn Format>>,
+    /// Limits and intervals.
+    pub config: Config,
+}
+
+/// The use cases. Cheap to clone.
+#[derive(Clone)]
+pub struct Core {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    db: Db,
+    storage: Arc<dyn Storage>,
+    auth: Auth,
+    instance_key: InstanceKey,
+    clock: Clock,
+    entropy: Entropy,
+    formats: Vec<Arc<dyn Format>>,
+    config: Config,
+    active: upload::ActiveUploads,
+    work: tokio::sync::Notify,
+    published: publish::Announcements,
+}
+
+impl Core {
+    /// Puts the pieces together. Nothing runs in the background until [`Core::start_workers`].
+    pub fn new(parts: Parts) -> Self {
+        let Parts { db, storage, auth, instance_key, clock, entropy, formats, config } = parts;
+        let inner = Inner {
+            db,
+            storage,
+            auth,
+            instance_key,
+            clock,
+            entropy,
+            formats,
+            config,
+            active: upload::ActiveUploads::default(),
+            work: tokio::sync::Notify::new(),
+            published: publish::Announcements::default(),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Who are you, may you.
+    pub fn auth(&self) -> &Auth {
+        &self.inner.auth
+    }
+
+    /// The time, as everything here sees it.
+    pub fn clock(&self) -> &Clock {
+        &self.inner.clock
+    }
+
+    /// Whether database and storage answer.
+    ///
+    /// # Errors
+    /// Which of them does not, and why.
+    pub async fn ready(&self) -> Result<()> {
+        self.inner.db.ping().await?;
+        self.inner.storage.space().await?;
+        Ok(())
+    }
+
+    /// Room in the storage, where that is known.
+    ///
+    /// # Errors
+    /// Those of the storage.
+    pub async fn space(&self) -> Result<Option<Space>> {
+        Ok(self.inner.storage.space().await?)
+    }
+}

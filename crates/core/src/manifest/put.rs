@@ -1,0 +1,143 @@
+//! Pushing a manifest: its content, what it names, its tags, in one transaction.
+
+use wharf_db::catalog::{audit, blobs, manifests, reviews, tags};
+use wharf_db::{Durability, Tx};
+use wharf_types::{Algorithm, Digest, MediaType, Tag, Timestamp};
+
+use super::{Parsed, tell};
+use crate::actor::about;
+use crate::repository::Target;
+use crate::{Actor, Core, Error, Result};
+
+/// What became of a push.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pushed {
+    /// What the manifest is stored under.
+    pub digest: Digest,
+    /// What it is attached to.
+    pub subject: Option<Digest>,
+}
+
+struct Put {
+    target: Target,
+    repository: i64,
+    digest: Digest,
+    parsed: Parsed,
+    content: Vec<u8>,
+    tags: Vec<Tag>,
+    actor: Actor,
+    sparse: bool,
+    at: Timestamp,
+    due: Timestamp,
+}
+
+impl Core {
+    /// Stores a manifest and points tags at it. With `digest` the content must hash to it; otherwise it is stored under its
+    /// SHA-256.
+    ///
+    /// # Errors
+    /// [`Error::DigestMismatch`], [`Error::ManifestInvalid`], [`Error::BlobsMissing`].
+    pub async fn put_manifest(
+        &self,
+        target: &Target,
+        content: Vec<u8>,
+        header: Option<&MediaType>,
+        digest: Option<Digest>,
+        tags: Vec<Tag>,
+        actor: &Actor,
+    ) -> Result<Pushed> {
+        let algorithm = digest.map_or(Algorithm::Sha256, |digest| digest.algorithm());
+        let actual = Digest::of(algorithm, &content);
+        if let Some(expected) = digest
+            && expected != actual
+        {
+            return Err(Error::DigestMismatch { expected, actual });
+        }
+        let parsed = Parsed::read(&content, header)?;
+        let subject = parsed.subject;
+        let at = self.inner.clock.now();
+        let put = Put {
+            target: target.clone(),
+            repository: self.ensure_repository(target, actor).await?,
+            digest: actual,
+            parsed,
+            content,
+            tags,
+            actor: actor.clone(),
+            sparse: self.inner.config.accept_sparse_images,
+            at,
+            due: at.after(self.inner.config.review_delay),
+        };
+        self.inner.db.write(Durability::Full, put, |tx, p| Box::pin(put_rows(tx, p))).await?;
+        Ok(Pushed { digest: actual, subject })
+    }
+}
+
+async fn put_rows(tx: &mut Tx<'_>, put: &Put) -> Result<()> {
+    require_references(tx, put).await?;
+    let new = store(tx, put).await?;
+    for tag in &put.tags {
+        move_tag(tx, put, tag).await?;
+    }
+    if new || !put.tags.is_empty() {
+        let subject = (!put.tags.is_empty()).then(|| put.tags.iter().map(Tag::as_str).collect::<Vec<_>>().join(" "));
+        let entry = about(put.actor.did("manifest.push", &put.target.name, put.at), subject, Some(put.digest));
+        audit::append(tx, &entry).await?;
+        tell(tx, "manifest.pushed", &put.target, &put.digest, &put.tags, put.at).await?;
+    }
+    Ok(())
+}
+
+async fn require_references(tx: &mut Tx<'_>, put: &Put) -> Result<()> {
+    if put.sparse {
+        return Ok(());
+    }
+    let mut wanted: Vec<Digest> = put.parsed.config.iter().chain(&put.parsed.layers).copied().collect();
+    wanted.sort_unstable();
+    wanted.dedup();
+    let missing = blobs::missing(tx, put.repository, &wanted).await?;
+    if missing.is_empty() { Ok(()) } else { Err(Error::BlobsMissing(missing)) }
+}
+
+/// Writes content, row and references. False if the manifest was here already.
+async fn store(tx: &mut Tx<'_>, put: &Put) -> Result<bool> {
+    let size = put.content.len() as u64;
+    let place = blobs::Place::Here(put.content.clone());
+    blobs::insert(tx, &blobs::Blob { digest: put.digest, size, place }, put.at).await?;
+    let parsed = &put.parsed;
+    let row = manifests::Manifest {
+        digest: put.digest,
+        media_type: parsed.media_type.clone(),
+        artifact_type: parsed.artifact_type.clone(),
+        subject: parsed.subject,
+        annotations: parsed.annotations.clone(),
+        size,
+        pushed_at: put.at,
+    };
+    if !manifests::insert(tx, put.repository, &row).await? {
+        return Ok(false);
+    }
+    let kinds = [
+        (manifests::Kind::Layer, &parsed.layers),
+        (manifests::Kind::Layer, &parsed.foreign),
+        (manifests::Kind::Manifest, &parsed.manifests),
+    ];
+    let mut targets: Vec<_> = parsed.config.iter().map(|digest| (*digest, manifests::Kind::Config)).collect();
+    targets.extend(kinds.iter().flat_map(|(kind, list)| list.iter().map(|digest| (*digest, *kind))));
+    manifests::refer(tx, put.repository, &put.digest, &targets).await?;
+    Ok(true)
+}
+
+async fn move_tag(tx: &mut Tx<'_>, put: &Put, tag: &Tag) -> Result<()> {
+    let old = tags::find(tx, put.repository, tag).await?;
+    tags::put(tx, put.repository, tag, &put.digest, put.at).await?;
+    if old == Some(put.digest) {
+        return Ok(());
+    }
+    if let Some(old) = old {
+        reviews::enqueue(tx, Some(put.repository), &old, "tag moved", put.due).await?;
+    }
+    let (actor, new) = (put.actor.name.clone(), Some(put.digest));
+    let moved = tags::Move { tag: tag.clone(), old, new, actor, at: put.at };
+    Ok(tags::record(tx, put.repository, &moved).await?)
+}

@@ -1,0 +1,168 @@
+//! Projects: made by hand or by a push, public or not, deleted when empty.
+
+use wharf_auth::{Identity, Role};
+use wharf_db::catalog::{audit, projects};
+use wharf_db::identity::{epoch, grants};
+use wharf_db::{Durability, Tx};
+use wharf_types::{ProjectName, Timestamp};
+
+use crate::{Actor, Core, Error, Result};
+
+/// The pattern of a grant on a whole project.
+const EVERYTHING: &str = "**";
+
+/// A project as lists show it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Project {
+    /// Its name.
+    pub name: ProjectName,
+    /// Whether everyone may see it and pull from it.
+    pub public: bool,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+impl From<projects::Project> for Project {
+    fn from(row: projects::Project) -> Self {
+        Self { name: row.name, public: row.public, created_at: row.created_at }
+    }
+}
+
+struct Change {
+    name: ProjectName,
+    public: bool,
+    actor: Actor,
+    at: Timestamp,
+}
+
+impl Core {
+    fn change(&self, name: &ProjectName, public: bool, actor: &Actor) -> Change {
+        Change { name: name.clone(), public, actor: actor.clone(), at: self.inner.clock.now() }
+    }
+
+    /// Makes a project; whoever makes it owns it.
+    ///
+    /// # Errors
+    /// [`Error::ProjectExists`].
+    pub async fn create_project(&self, name: &ProjectName, public: bool, actor: &Actor) -> Result<Project> {
+        let made = self
+            .inner
+            .db
+            .write(Durability::Full, self.change(name, public, actor), |tx, c| {
+                Box::pin(async move {
+                    if projects::find(tx, &c.name).await?.is_some() {
+                        return Err(Error::ProjectExists(c.name.clone()));
+                    }
+                    create(tx, &c.name, c.public, &c.actor, c.at).await
+                })
+            })
+            .await?;
+        Ok(made.into())
+    }
+
+    /// One project.
+    ///
+    /// # Errors
+    /// [`Error::ProjectUnknown`].
+    pub async fn project(&self, name: &ProjectName) -> Result<Project> {
+        Ok(self.project_row(name).await?.into())
+    }
+
+    pub(crate) async fn project_row(&self, name: &ProjectName) -> Result<projects::Project> {
+        let found = self.inner.db.read(name, |tx, name| Box::pin(projects::find(tx, name))).await.map_err(Error::from)?;
+        found.ok_or_else(|| Error::ProjectUnknown(name.clone()))
+    }
+
+    /// Lets everyone see it and pull from it, or not.
+    ///
+    /// # Errors
+    /// [`Error::ProjectUnknown`].
+    pub async fn set_project_public(&self, name: &ProjectName, public: bool, actor: &Actor) -> Result<Project> {
+        self.inner
+            .db
+            .write(Durability::Full, self.change(name, public, actor), |tx, c| {
+                Box::pin(async move {
+                    if !projects::set_public(tx, &c.name, c.public).await? {
+                        return Err(Error::ProjectUnknown(c.name.clone()));
+                    }
+                    let mut entry = c.actor.did_to_project("project.update", c.name.as_str(), c.at);
+                    entry.detail = Some(format!("public={}", c.public));
+                    audit::append(tx, &entry).await?;
+                    Ok(epoch::bump(tx).await?)
+                })
+            })
+            .await?;
+        self.project(name).await
+    }
+
+    /// Removes an empty project, its grants and its robots.
+    ///
+    /// # Errors
+    /// [`Error::ProjectUnknown`], [`Error::ProjectNotEmpty`].
+    pub async fn delete_project(&self, name: &ProjectName, actor: &Actor) -> Result<()> {
+        self.inner
+            .db
+            .write(Durability::Full, self.change(name, false, actor), |tx, c| Box::pin(delete(tx, c)))
+            .await?;
+        Ok(())
+    }
+
+    /// Up to `limit` projects that `identity` may see, by name after `after`.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn projects(&self, identity: &Identity, after: &str, limit: usize) -> Result<Vec<Project>> {
+        const STEP: i64 = 500;
+        let visibility = self.inner.auth.visibility(identity).await.map_err(|e| Error::Inconsistent(e.to_string()))?;
+        let (mut seen, mut after) = (Vec::new(), after.to_owned());
+        loop {
+            let rows = self
+                .inner
+                .db
+                .read(&after, |tx, after| Box::pin(projects::page(tx, after, STEP)))
+                .await
+                .map_err(Error::from)?;
+            let last_page = rows.len() < usize::try_from(STEP).unwrap_or(usize::MAX);
+            for row in rows {
+                row.name.as_str().clone_into(&mut after);
+                if visibility.sees_project(&row.name) {
+                    seen.push(row.into());
+                }
+                if seen.len() == limit {
+                    return Ok(seen);
+                }
+            }
+            if last_page {
+                return Ok(seen);
+            }
+        }
+    }
+}
+
+pub(crate) async fn create(
+    tx: &mut Tx<'_>,
+    name: &ProjectName,
+    public: bool,
+    actor: &Actor,
+    at: Timestamp,
+) -> Result<projects::Project> {
+    let made = projects::create(tx, name, public, at).await?;
+    let made = made.ok_or_else(|| Error::ProjectExists(name.clone()))?;
+    if let Some(owner) = actor.identity.as_ref().and_then(|identity| identity.subject().id()) {
+        let place = grants::Place { subject_id: owner, project_id: made.id, pattern: EVERYTHING };
+        grants::put(tx, place, Role::Owner.as_str(), at).await?;
+    }
+    audit::append(tx, &actor.did_to_project("project.create", name.as_str(), at)).await?;
+    epoch::bump(tx).await?;
+    Ok(made)
+}
+
+async fn delete(tx: &mut Tx<'_>, change: &Change) -> Result<()> {
+    let Change { name, actor, at, .. } = change;
+    let project = projects::find(tx, name).await?.ok_or_else(|| Error::ProjectUnknown(name.clone()))?;
+    if !projects::remove_empty(tx, project.id).await? {
+        return Err(Error::ProjectNotEmpty(name.clone()));
+    }
+    audit::append(tx, &actor.did_to_project("project.delete", name.as_str(), *at)).await?;
+    Ok(epoch::bump(tx).await?)
+}

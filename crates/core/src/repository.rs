@@ -1,0 +1,160 @@
+//! Repositories: found by name, made by the first push, deleted whole.
+
+use wharf_auth::{Identity, Operation, Permit};
+use wharf_db::catalog::{audit, events, projects, repositories};
+use wharf_db::{Durability, Tx};
+use wharf_types::{FormatName, ProjectName, RepoName, Timestamp};
+
+use crate::{Actor, Core, Error, Result};
+
+/// The repository a request is about, and whether its permit may make the project.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// Which kind of goods.
+    pub format: FormatName,
+    /// Its name, as it was asked for.
+    pub name: RepoName,
+    creates_project: bool,
+}
+
+/// A repository as lists show it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repository {
+    /// Its format.
+    pub format: String,
+    /// Its canonical name.
+    pub name: RepoName,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+impl Target {
+    /// A repository that is read or changed.
+    pub fn new(format: FormatName, name: RepoName) -> Self {
+        Self { format, name, creates_project: false }
+    }
+
+    /// A repository that is pushed to: with what the permit says of its project.
+    pub fn pushed<O: Operation>(format: FormatName, name: RepoName, permit: &Permit<O>) -> Self {
+        Self { format, name, creates_project: permit.creates_project() }
+    }
+
+    pub(crate) async fn find(&self, tx: &mut Tx<'_>) -> Result<Option<repositories::Repository>> {
+        Ok(repositories::find(tx, self.format, &self.name).await?)
+    }
+
+    /// The repository's row.
+    pub(crate) async fn require(&self, tx: &mut Tx<'_>) -> Result<repositories::Repository> {
+        self.find(tx).await?.ok_or_else(|| Error::RepositoryUnknown(self.name.clone()))
+    }
+}
+
+struct Ensure {
+    target: Target,
+    actor: Actor,
+    at: Timestamp,
+}
+
+impl Core {
+    /// The repository's key; made now if it is not there. The project must be there, or be the permit's to make.
+    pub(crate) async fn ensure_repository(&self, target: &Target, actor: &Actor) -> Result<i64> {
+        let found = self.inner.db.read(target, |tx, target| Box::pin(target.find(tx))).await?;
+        if let Some(found) = found {
+            return Ok(found.id);
+        }
+        let args = Ensure { target: target.clone(), actor: actor.clone(), at: self.inner.clock.now() };
+        self.inner.db.write(Durability::Full, args, |tx, e| Box::pin(ensure(tx, e))).await
+    }
+
+    /// Up to `limit` repositories that `identity` may see, by name after `after`. With `filled`, only those that hold a manifest.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn repositories(
+        &self,
+        identity: &Identity,
+        format: FormatName,
+        project: Option<&ProjectName>,
+        filled: bool,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<Repository>> {
+        const STEP: i64 = 1000;
+        let visibility = self.inner.auth.visibility(identity).await.map_err(|e| Error::Inconsistent(e.to_string()))?;
+        let project = match project {
+            None => None,
+            Some(name) => Some(self.project_row(name).await?.id),
+        };
+        let mut seen = Vec::new();
+        let mut after = after.to_owned();
+        // What may not be seen is left out here, so a page may take several reads.
+        loop {
+            let args = (format, project, filled, after.clone());
+            let rows = self
+                .inner
+                .db
+                .read(&args, |tx, (format, project, filled, after)| {
+                    Box::pin(repositories::page(tx, format.as_str(), *project, *filled, after, STEP))
+                })
+                .await
+                .map_err(Error::from)?;
+            let last_page = rows.len() < usize::try_from(STEP).unwrap_or(usize::MAX);
+            for row in rows {
+                row.name.canonical().clone_into(&mut after);
+                if visibility.sees(format, &row.name) {
+                    let format = format.as_str().to_owned();
+                    seen.push(Repository { format, name: row.name, created_at: row.created_at });
+                }
+                if seen.len() == limit {
+                    return Ok(seen);
+                }
+            }
+            if last_page {
+                return Ok(seen);
+            }
+        }
+    }
+
+    /// One repository.
+    ///
+    /// # Errors
+    /// [`Error::RepositoryUnknown`].
+    pub async fn repository(&self, target: &Target) -> Result<Repository> {
+        let row = self.inner.db.read(target, |tx, target| Box::pin(target.require(tx))).await?;
+        Ok(Repository { format: target.format.as_str().to_owned(), name: row.name, created_at: row.created_at })
+    }
+
+    /// Takes a repository and everything in it out of sight. What it held is reviewed by the collector when its time has come.
+    ///
+    /// # Errors
+    /// [`Error::RepositoryUnknown`].
+    pub async fn delete_repository(&self, target: &Target, actor: &Actor) -> Result<()> {
+        let args = Ensure { target: target.clone(), actor: actor.clone(), at: self.inner.clock.now() };
+        self.inner.db.write(Durability::Full, args, |tx, e| Box::pin(delete(tx, e))).await
+    }
+}
+
+async fn ensure(tx: &mut Tx<'_>, args: &Ensure) -> Result<i64> {
+    let Ensure { target, actor, at } = args;
+    let name = target.name.project();
+    let project = match projects::find(tx, name).await? {
+        Some(project) => project,
+        None if target.creates_project => crate::project::create(tx, name, false, actor, *at).await?,
+        None => return Err(Error::ProjectUnknown(name.clone())),
+    };
+    let (id, made) = repositories::ensure(tx, project.id, target.format, &target.name, *at).await?;
+    if made {
+        audit::append(tx, &actor.did("repository.create", &target.name, *at)).await?;
+    }
+    Ok(id)
+}
+
+async fn delete(tx: &mut Tx<'_>, args: &Ensure) -> Result<()> {
+    let Ensure { target, actor, at } = args;
+    let row = target.require(tx).await?;
+    repositories::mark_deleted(tx, row.id, *at).await?;
+    audit::append(tx, &actor.did("repository.delete", &target.name, *at)).await?;
+    let payload = serde_json::json!({ "repository": target.name.canonical(), "format": target.format });
+    events::append(tx, *at, "repository.deleted", &payload.to_string()).await?;
+    Ok(())
+}

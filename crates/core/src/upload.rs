@@ -1,0 +1,243 @@
+//! Blob uploads: begun, continued by any replica, finished under a verified digest.
+//!
+//! Order of writes: bytes, made durable, then in one transaction the blob's row, the link and the end of the upload. What
+//! a crash leaves between the two is an upload that its client can finish, or that the sweep removes.
+
+mod active;
+mod session;
+
+use wharf_db::Durability;
+use wharf_db::catalog::{blobs, uploads};
+use wharf_storage::{ByteStream, Hashing, ObjectKey};
+use wharf_types::{Algorithm, Digest};
+
+pub(crate) use active::ActiveUploads;
+pub(crate) use session::Session;
+
+use crate::repository::Target;
+use crate::{Actor, Core, Error, Result};
+
+/// Blobs up to this size lie in their row: one fsync less to write, one file less to open.
+pub(crate) const INLINE_LIMIT: usize = 16 * 1024;
+
+/// An upload as its client sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upload {
+    /// What to ask for it by.
+    pub id: String,
+    /// Bytes accepted so far.
+    pub received: u64,
+}
+
+struct Commit {
+    upload: Option<String>,
+    repository: i64,
+    blob: blobs::Blob,
+    at: wharf_types::Timestamp,
+}
+
+impl Core {
+    /// Begins an upload into `target`, making project and repository where the permit allows it. `announced` is the algorithm
+    /// of the digest to come, if the client has said it.
+    ///
+    /// # Errors
+    /// [`Error::ProjectUnknown`], or those of the database.
+    pub async fn begin_upload(&self, target: &Target, announced: Option<Algorithm>, actor: &Actor) -> Result<Upload> {
+        let repository = self.ensure_repository(target, actor).await?;
+        let session = Session::new(self.new_id(), repository, hashing_for(announced));
+        let args = (session.to_row(), self.inner.clock.now());
+        // Relaxed: a power cut may forget that an upload was begun; its client begins again.
+        self.inner
+            .db
+            .write(Durability::Relaxed, args, |tx, (row, at)| Box::pin(uploads::insert(tx, row, *at)))
+            .await?;
+        Ok(Upload { id: session.id, received: 0 })
+    }
+
+    /// How far an upload has come.
+    ///
+    /// # Errors
+    /// [`Error::UploadUnknown`].
+    pub async fn upload_status(&self, target: &Target, id: &str) -> Result<Upload> {
+        let session = self.load_session(target, id).await?;
+        Ok(Upload { id: session.id, received: session.received })
+    }
+
+    /// Appends a chunk. `start` is where it says it begins; a stream without a range just goes on.
+    ///
+    /// # Errors
+    /// [`Error::OutOfOrder`] with nothing taken; [`Error::Interrupted`] with what arrived kept.
+    pub async fn append(&self, target: &Target, id: &str, start: Option<u64>, body: ByteStream) -> Result<Upload> {
+        let claim = self.inner.active.claim(id).await;
+        let mut session = self.load_session(target, id).await?;
+        session.check_start(start)?;
+        let interrupted = session.take(&self.inner, claim.guarded(body)).await?;
+        self.save_session(&session).await?;
+        match interrupted {
+            None => Ok(Upload { id: session.id, received: session.received }),
+            Some(error) => Err(Error::Interrupted(error)),
+        }
+    }
+
+    /// Takes the last chunk, verifies the digest and lets the repository hand the blob out.
+    ///
+    /// # Errors
+    /// [`Error::DigestMismatch`]: the upload has ended and nothing is kept. Otherwise as [`Core::append`].
+    pub async fn finish_upload(
+        &self,
+        target: &Target,
+        id: &str,
+        start: Option<u64>,
+        body: ByteStream,
+        digest: Digest,
+    ) -> Result<()> {
+        let claim = self.inner.active.claim(id).await;
+        let mut session = self.load_session(target, id).await?;
+        session.check_start(start)?;
+        if session.received == 0 {
+            // Nothing was hashed yet, so the algorithm can still be chosen.
+            session.hashing = hashing_for(Some(digest.algorithm()));
+        }
+        if let Some(error) = session.take(&self.inner, claim.guarded(body)).await? {
+            self.save_session(&session).await?;
+            return Err(Error::Interrupted(error));
+        }
+        let upload = Some(session.id.clone());
+        match self.commit(session, upload, digest).await {
+            Err(error @ Error::DigestMismatch { .. }) => {
+                self.forget(self.load_session(target, id).await?).await?;
+                Err(error)
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Stores a blob that comes in one request and was never announced as an upload.
+    ///
+    /// # Errors
+    /// As [`Core::finish_upload`]; whatever goes wrong, nothing is kept.
+    pub async fn upload_whole(&self, target: &Target, body: ByteStream, digest: Digest, actor: &Actor) -> Result<()> {
+        let repository = self.ensure_repository(target, actor).await?;
+        let mut session = Session::new(self.new_id(), repository, hashing_for(Some(digest.algorithm())));
+        let taken = session.take(&self.inner, body).await;
+        let object = session.unfinished();
+        let outcome = match taken {
+            Ok(None) => self.commit(session, None, digest).await,
+            Ok(Some(error)) => Err(Error::Interrupted(error)),
+            Err(error) => Err(error),
+        };
+        // An answer from the database that never came may hide a commit: then the object must stay.
+        if let (Err(error), Some((key, progress))) = (&outcome, object)
+            && !matches!(error, Error::Db(_))
+        {
+            self.inner.storage.discard(&key, &progress).await?;
+        }
+        outcome
+    }
+
+    /// Ends an upload and forgets its bytes.
+    ///
+    /// # Errors
+    /// [`Error::UploadUnknown`].
+    pub async fn cancel_upload(&self, target: &Target, id: &str) -> Result<()> {
+        let _claim = self.inner.active.claim(id).await;
+        let session = self.load_session(target, id).await?;
+        self.forget(session).await
+    }
+
+    /// Row before bytes: an upload that is found can always go on.
+    pub(crate) async fn forget(&self, session: Session) -> Result<()> {
+        let args = session.id.clone();
+        self.inner.db.write(Durability::Relaxed, args, |tx, id| Box::pin(uploads::remove(tx, id))).await?;
+        if let Some((key, progress)) = session.unfinished() {
+            self.inner.storage.discard(&key, &progress).await?;
+            // Sealed already, if the end of the upload failed between the bytes and the row.
+            self.inner.storage.remove(&[key]).await?;
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn commit(&self, session: Session, upload: Option<String>, digest: Digest) -> Result<()> {
+        let actual = session.digest(&self.inner, digest.algorithm()).await?;
+        if actual != digest {
+            return Err(Error::DigestMismatch { expected: digest, actual });
+        }
+        let object = session.unfinished();
+        if let Some((key, progress)) = &object {
+            self.inner.storage.seal(key, progress).await?;
+        }
+        let (repository, at) = (session.repository, self.inner.clock.now());
+        let blob = session.into_blob(digest, self.inner.storage.name());
+        let args = Commit { upload, repository, blob, at };
+        let fresh = self.inner.db.write(Durability::Full, args, |tx, c| Box::pin(commit_row(tx, c))).await?;
+        // Somebody else's copy of the same bytes is in the catalog: this one is not needed.
+        if let (false, Some((key, _))) = (fresh, object) {
+            self.inner.storage.remove(&[key]).await?;
+        }
+        Ok(())
+    }
+
+    async fn load_session(&self, target: &Target, id: &str) -> Result<Session> {
+        let args = (target, id);
+        let row = self
+            .inner
+            .db
+            .read(&args, |tx, (target, id)| {
+                Box::pin(async move {
+                    let Some(found) = target.find(tx).await? else { return Ok::<_, Error>(None) };
+                    Ok(uploads::find(tx, found.id, id).await?)
+                })
+            })
+            .await?;
+        Session::from_row(row.ok_or_else(|| Error::UploadUnknown(id.to_owned()))?)
+    }
+
+    async fn save_session(&self, session: &Session) -> Result<()> {
+        let args = (session.to_row(), self.inner.clock.now());
+        let advanced = self
+            .inner
+            .db
+            .write(Durability::Relaxed, args, |tx, (row, at)| Box::pin(uploads::advance(tx, row, *at)))
+            .await?;
+        if advanced { Ok(()) } else { Err(Error::UploadTaken(session.id.clone())) }
+    }
+
+    fn new_id(&self) -> String {
+        hex::encode(self.inner.entropy.bytes::<16>())
+    }
+}
+
+impl crate::Inner {
+    fn new_object_key(&self) -> ObjectKey {
+        ObjectKey::new(self.entropy.bytes())
+    }
+}
+
+/// Without an announcement both hashes are kept, because the digest that comes with the last byte may be of either.
+fn hashing_for(announced: Option<Algorithm>) -> Hashing {
+    match announced {
+        Some(algorithm) => Hashing::new(&[algorithm]),
+        None => Hashing::new(&[Algorithm::Sha256, Algorithm::Sha512]),
+    }
+}
+
+/// False if the catalog has the bytes already.
+async fn commit_row(tx: &mut wharf_db::Tx<'_>, commit: &Commit) -> Result<bool> {
+    let Commit { upload, repository, blob, at } = commit;
+    if let Some(id) = upload
+        && !uploads::remove(tx, id).await?
+    {
+        // Gone: either this very commit ran before and its answer was lost, or another request ended the upload.
+        if blobs::is_linked(tx, *repository, &blob.digest).await? {
+            return Ok(blobs::find(tx, &blob.digest).await?.is_some_and(|found| found.place == blob.place));
+        }
+        return Err(Error::UploadUnknown(id.clone()));
+    }
+    let fresh = blobs::insert(tx, blob, *at).await?;
+    blobs::link(tx, *repository, &blob.digest, *at).await?;
+    if fresh {
+        return Ok(true);
+    }
+    // An insert that ran twice finds its own row.
+    Ok(blobs::find(tx, &blob.digest).await?.is_some_and(|found| found.place == blob.place))
+}
