@@ -1,0 +1,119 @@
+//! From a format to something the listener can dispatch to: parse, authenticate, authorize, serve, in this order, once for all.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use http::header::WWW_AUTHENTICATE;
+use http::{HeaderValue, Request, Response};
+use wharf_auth::Operation;
+use wharf_core::{Core, Format};
+use wharf_types::FormatName;
+
+use crate::{Answer, Body, Context, Credentials, Protocol, Refusal, Scheme};
+
+/// An answer and what metrics and logs want to know of it.
+pub struct Handled {
+    /// For the client.
+    pub response: Response<Body>,
+    /// The operation's name, or `unknown` for what was not understood.
+    pub operation: &'static str,
+    /// Who asked; empty if that was never found out.
+    pub actor: String,
+    /// What the log should say beside the status.
+    pub error: Option<String>,
+}
+
+/// A format as the listener sees it.
+#[async_trait]
+pub trait Door: Send + Sync + 'static {
+    /// What the format is, for `core`.
+    fn format(&self) -> Arc<dyn Format>;
+    /// Its short name: metric label.
+    fn name(&self) -> FormatName;
+    /// The path prefixes it answers.
+    fn mounts(&self) -> &'static [&'static str];
+    /// Answers one request.
+    async fn handle(&self, core: &Core, request: Request<Body>, context: &Context) -> Handled;
+}
+
+/// The door of a protocol.
+pub struct Mounted<P>(Arc<P>);
+
+impl<P: Protocol> Mounted<P> {
+    /// A door for the format: the one line that adds it to a server.
+    pub fn new(format: P) -> Self {
+        Self(Arc::new(format))
+    }
+}
+
+impl<P: Protocol> Mounted<P> {
+    fn challenge(&self, operation: &P::Op, context: &Context) -> Option<HeaderValue> {
+        let text = match self.0.scheme() {
+            Scheme::Basic => format!("Basic realm=\"{}\", charset=\"UTF-8\"", context.service),
+            Scheme::Bearer => {
+                let scope = self.0.scope(operation);
+                let scope = if scope.is_empty() { String::new() } else { format!(",scope=\"{scope}\"") };
+                format!("Bearer realm=\"{}/token\",service=\"{}\"{scope}", context.base_url, context.service)
+            }
+        };
+        HeaderValue::from_str(&text).ok()
+    }
+
+    fn refused(&self, refusal: Refusal, challenge: Option<HeaderValue>, context: &Context) -> (Response<Body>, Option<String>) {
+        let challenge = challenge.filter(|_| refusal.wants_sign_in());
+        let error = P::Error::from(refusal);
+        let mut response = error.respond(context);
+        if let Some(challenge) = challenge {
+            response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+        }
+        (response, error.log())
+    }
+}
+
+#[async_trait]
+impl<P: Protocol> Door for Mounted<P> {
+    fn format(&self) -> Arc<dyn Format> {
+        Arc::clone(&self.0) as Arc<dyn Format>
+    }
+
+    fn name(&self) -> FormatName {
+        self.0.name()
+    }
+
+    fn mounts(&self) -> &'static [&'static str] {
+        self.0.mounts()
+    }
+
+    async fn handle(&self, core: &Core, request: Request<Body>, context: &Context) -> Handled {
+        let (head, body) = request.into_parts();
+        let operation = match self.0.parse(&head) {
+            Ok(operation) => operation,
+            Err(error) => {
+                let response = error.respond(context);
+                return Handled { response, operation: "unknown", actor: String::new(), error: error.log() };
+            }
+        };
+        let name = operation.name();
+        let challenge = self.challenge(&operation, context);
+        let mut actor = String::new();
+        let permitted = async {
+            let credentials = Credentials::from_headers(&head.headers)?;
+            let identity = core.auth().authenticate(credentials.presented(), context.address).await?;
+            actor = identity.subject().name();
+            Ok::<_, Refusal>(core.auth().authorize(&identity, operation).await?)
+        };
+        let permit = match permitted.await {
+            Ok(permit) => permit,
+            Err(refusal) => {
+                let (response, error) = self.refused(refusal, challenge, context);
+                return Handled { response, operation: name, actor, error };
+            }
+        };
+        let request = Request::from_parts(head, body);
+        let (response, error) = match self.0.serve(core, permit, request, context).await {
+            Ok(response) => (response, None),
+            Err(error) => (error.respond(context), error.log()),
+        };
+        Handled { response, operation: name, actor, error }
+    }
+}

@@ -1,0 +1,23 @@
+//! The HTTP half of the format contract. A format implements [`Protocol`]; [`Mounted`] turns it into a [`Door`] that the
+//! listener can dispatch to. What every format needs of HTTP (ranges, paging, conditional requests, bodies, credentials)
+//! is here once.
+
+mod body;
+mod conditional;
+mod context;
+mod credentials;
+mod door;
+mod page;
+mod path;
+mod protocol;
+mod range;
+
+pub use body::{Body, BodyError, ReadError, bytes, chunks, empty, read_up_to, stream};
+pub use conditional::{etag, is_unchanged};
+pub use context::Context;
+pub use credentials::{Credentials, InvalidCredentials};
+pub use door::{Door, Handled, Mounted};
+pub use page::{InvalidPage, Page};
+pub use path::{decode_segment, query_pairs};
+pub use protocol::{Answer, Protocol, Refusal, Scheme};
+pub use range::ByteRange;
