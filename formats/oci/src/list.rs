@@ -1,0 +1,98 @@
+//! Listing repositories, tags and referrers, a page at a time.
+
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, LINK};
+use http::Response;
+use serde_json::{Value, json};
+use wharf_core::{Target, media};
+use wharf_types::Digest;
+use wharf_wire::{Body, Page, bytes};
+
+use crate::{Call, Error, NAME, Op};
+
+/// Entries of a page when the client leaves it to us, and the most it may ask for. Clients follow the Link.
+const MOST_ENTRIES: usize = 10_000;
+/// Descriptors carry annotations; the specification wants an answer to stay below 4 MiB.
+const MOST_REFERRERS: usize = 1_000;
+
+const FILTERS_APPLIED: HeaderName = HeaderName::from_static("oci-filters-applied");
+
+/// Bytes of annotations after which a page of referrers ends early.
+const MOST_BYTES: usize = 3 * 1024 * 1024;
+
+fn listing(body: &Value, media_type: &'static str, link: Option<String>) -> Response<Body> {
+    let text = body.to_string();
+    let size = text.len();
+    let mut response = Response::new(bytes(text));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    headers.insert(CONTENT_LENGTH, size.into());
+    if let Some(link) = link.and_then(|link| HeaderValue::from_str(&link).ok()) {
+        headers.insert(LINK, link);
+    }
+    response
+}
+
+/// Asks for one entry more than the page holds, to know whether there is a next page.
+async fn page_of<T, F: Future<Output = wharf_core::Result<Vec<T>>>>(
+    page: &Page,
+    read: impl FnOnce(String, usize) -> F,
+) -> Result<(Vec<T>, usize, bool), Error> {
+    let limit = page.limit.unwrap_or(MOST_ENTRIES).min(MOST_ENTRIES);
+    let mut entries = read(page.last.clone().unwrap_or_default(), limit + 1).await?;
+    let more = limit > 0 && entries.len() > limit;
+    entries.truncate(limit);
+    Ok((entries, limit, more))
+}
+
+pub(crate) async fn catalog(call: Call<'_>) -> Result<Response<Body>, Error> {
+    let Op::Catalog { page } = call.permit.op() else { return Err(Error::NoSuchEndpoint) };
+    let read = async |after: String, limit| {
+        call.core.repositories(call.permit.identity(), NAME, None, true, &after, limit).await
+    };
+    let (found, limit, more) = page_of(page, read).await?;
+    let names: Vec<&str> = found.iter().map(|repository| repository.name.canonical()).collect();
+    let next = names.last().filter(|_| more);
+    let link = next.map(|last| Page::link(&call.context.location("/v2/_catalog"), limit, last, &[]));
+    Ok(listing(&json!({ "repositories": names }), "application/json", link))
+}
+
+pub(crate) async fn tags(call: Call<'_>) -> Result<Response<Body>, Error> {
+    let Op::Tags { name, page } = call.permit.op() else { return Err(Error::NoSuchEndpoint) };
+    let target = Target::new(NAME, name.clone());
+    let read = async |after: String, limit| call.core.tags(&target, &after, limit).await;
+    let (found, limit, more) = page_of(page, read).await?;
+    let tags: Vec<&str> = found.iter().map(|tag| tag.name.as_str()).collect();
+    let path = call.context.location(&format!("/v2/{name}/tags/list"));
+    let link = tags.last().filter(|_| more).map(|last| Page::link(&path, limit, last, &[]));
+    Ok(listing(&json!({ "name": name, "tags": tags }), "application/json", link))
+}
+
+pub(crate) async fn referrers(call: Call<'_>) -> Result<Response<Body>, Error> {
+    let Op::Referrers { name, subject, artifact_type, page } = call.permit.op() else {
+        return Err(Error::NoSuchEndpoint);
+    };
+    let limit = page.limit.unwrap_or(MOST_REFERRERS).clamp(1, MOST_REFERRERS);
+    let after: Option<Digest> = page.last.as_deref().map(str::parse).transpose()?;
+    let target = Target::new(NAME, name.clone());
+    let wanted = artifact_type.as_deref();
+    let mut found = call.core.referrers(&target, subject, wanted, after.as_ref(), limit).await?;
+    let mut size = 0;
+    let fits = found.descriptors.iter().take_while(|entry| {
+        size += entry.annotations.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>();
+        size <= MOST_BYTES
+    });
+    // One entry always fits, so that every page makes progress.
+    let fitting = fits.count().max(1);
+    found.more |= fitting < found.descriptors.len();
+    found.descriptors.truncate(fitting);
+    let path = call.context.location(&format!("/v2/{name}/referrers/{subject}"));
+    let filter: Vec<_> = wanted.map(|value| ("artifactType", value)).into_iter().collect();
+    let last = found.descriptors.last().filter(|_| found.more).map(|entry| entry.digest.to_string());
+    let link = last.map(|last| Page::link(&path, limit, &last, &filter));
+    let index = json!({ "schemaVersion": 2, "mediaType": media::INDEX, "manifests": found.descriptors });
+    let mut response = listing(&index, media::INDEX, link);
+    if wanted.is_some() {
+        response.headers_mut().insert(FILTERS_APPLIED, HeaderValue::from_static("artifactType"));
+    }
+    Ok(response)
+}

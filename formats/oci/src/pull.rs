@@ -1,0 +1,101 @@
+//! Pulling (distribution-spec, "Pull").
+
+use http::header::{
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, RANGE,
+};
+use http::request::Parts;
+use http::{HeaderMap, Method, Response, StatusCode};
+use wharf_core::{Blob, Target};
+use wharf_types::{Digest, Reference};
+use wharf_wire::{Body, ByteRange, bytes, empty, etag, is_unchanged, stream};
+
+use crate::upload::CONTENT_DIGEST;
+use crate::{Call, Error, NAME, Op};
+
+/// Content under a digest never changes; who may read it does, so shared caches stay out.
+const FOR_EVER: HeaderValue = HeaderValue::from_static("private, max-age=31536000, immutable");
+
+/// The answer to a ping.
+pub(crate) fn pong() -> Response<Body> {
+    let mut response = Response::new(bytes("{}"));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CONTENT_LENGTH, 2.into());
+    headers.insert(HeaderName::from_static("docker-distribution-api-version"), HeaderValue::from_static("registry/2.0"));
+    response
+}
+
+/// Headers that name content by its digest.
+fn name_content(headers: &mut HeaderMap, digest: &Digest) {
+    if let Ok(value) = HeaderValue::from_str(&digest.to_string()) {
+        headers.insert(CONTENT_DIGEST, value);
+    }
+    if let Ok(value) = HeaderValue::from_str(&etag(&digest.to_string())) {
+        headers.insert(ETAG, value);
+    }
+}
+
+fn unchanged(digest: &Digest) -> Response<Body> {
+    let mut response = Response::new(empty());
+    *response.status_mut() = StatusCode::NOT_MODIFIED;
+    name_content(response.headers_mut(), digest);
+    response
+}
+
+pub(crate) async fn manifest(call: Call<'_>, head: &Parts) -> Result<Response<Body>, Error> {
+    let Op::ReadManifest { name, reference } = call.permit.op() else { return Err(Error::NoSuchEndpoint) };
+    let manifest = call.core.manifest(&Target::new(NAME, name.clone()), reference).await?;
+    if is_unchanged(&head.headers, &etag(&manifest.digest.to_string())) {
+        return Ok(unchanged(&manifest.digest));
+    }
+    let size = manifest.content.len();
+    let body = if head.method == Method::HEAD { empty() } else { bytes(manifest.content) };
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    name_content(headers, &manifest.digest);
+    headers.insert(CONTENT_LENGTH, size.into());
+    if let Ok(value) = HeaderValue::from_str(manifest.media_type.as_str()) {
+        headers.insert(CONTENT_TYPE, value);
+    }
+    if matches!(reference, Reference::Digest(_)) {
+        headers.insert(CACHE_CONTROL, FOR_EVER);
+    }
+    Ok(response)
+}
+
+pub(crate) async fn blob(call: Call<'_>, head: &Parts) -> Result<Response<Body>, Error> {
+    let Op::ReadBlob { name, digest } = call.permit.op() else { return Err(Error::NoSuchEndpoint) };
+    let blob = call.core.blob(&Target::new(NAME, name.clone()), digest).await?;
+    if is_unchanged(&head.headers, &etag(&digest.to_string())) {
+        return Ok(unchanged(digest));
+    }
+    let wanted = head.headers.get(RANGE).and_then(|value| value.to_str().ok());
+    let (status, range) = match ByteRange::read(wanted, blob.size) {
+        ByteRange::Whole => (StatusCode::OK, 0..blob.size),
+        ByteRange::Part(range) => (StatusCode::PARTIAL_CONTENT, range),
+        ByteRange::Unsatisfiable => return Err(Error::RangeNotSatisfiable(blob.size)),
+    };
+    let body = match head.method == Method::HEAD || range.is_empty() {
+        true => empty(),
+        false => stream(call.core.open_blob(&blob, range.clone()).await?),
+    };
+    Ok(part_of(&blob, status, &range, body))
+}
+
+fn part_of(blob: &Blob, status: StatusCode, range: &std::ops::Range<u64>, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    name_content(headers, &blob.digest);
+    headers.insert(CONTENT_LENGTH, (range.end - range.start).into());
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    headers.insert(CACHE_CONTROL, FOR_EVER);
+    if status == StatusCode::PARTIAL_CONTENT {
+        let text = format!("bytes {}-{}/{}", range.start, range.end.saturating_sub(1), blob.size);
+        if let Ok(value) = HeaderValue::from_str(&text) {
+            headers.insert(CONTENT_RANGE, value);
+        }
+    }
+    response
+}
