@@ -1,0 +1,3 @@
+module wharf/benches/load
+
+go 1.22

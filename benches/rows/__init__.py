@@ -1,0 +1,6 @@
+"""The rows of the table, one module each: TITLE says what is measured, run(bench) returns its lines."""
+
+# In this order: the rows that want an empty server come before those that seed it.
+ORDER = ["manifest_get", "manifest_get_basic", "blob_head", "blob_get", "manifest_get_tags", "tags_page",
+         "referrers_page", "image_push", "image_push_fsyncs", "blob_push", "ready", "memory_idle", "memory_load",
+         "binary_size"]

@@ -1,0 +1,38 @@
+"""One large layer, streamed: it cannot be faster than the disk or the hash, and should not be much slower."""
+
+import re
+import shutil
+
+from measure import line, ratios
+from servers import Distribution, Wharf
+
+TITLE = "push of one 1 GB blob by POST, PATCH, PUT, beside dd conv=fsync and SHA-256 of as many bytes"
+
+
+def run(bench):
+    size = bench.size(1_000_000_000, 20_000_000)
+    source, target = bench.work / "bulk", bench.work / "dd"
+    singles = {"dd": [], "sha256": []}
+    sha256 = ["openssl", "dgst", "-sha256"] if shutil.which("openssl") else ["sha256sum"]
+
+    def limit():
+        dd = bench.run(["sh", "-c", f"dd if={source} of={target} bs=1M conv=fsync 2>&1"], 600)
+        singles["dd"].append(size / 1e6 / float(re.search(r"([\d.e-]+) s,", dd)[1]))
+        singles["sha256"].append(size / 1e6 / bench.seconds_of(sha256 + [source]))
+        target.unlink()
+        return {"mb_per_s": min(s[-1] for s in singles.values())}
+
+    with bench.fresh(Wharf) as wharf, bench.fresh(Distribution) as distribution:
+        bench.load(wharf, "fill", size=size, file=source)
+        results = bench.paired({
+            "wharf": lambda: bench.load(wharf, "push-blob", repo="bench/bulk", size=size),
+            "distribution": lambda: bench.load(distribution, "push-blob", repo="bench/bulk", size=size),
+            "limit": limit,
+        })
+    source.unlink()
+    rate = line("push of one 1 GB blob", "MB/s", "mb_per_s", results, bar="≥ 80 % of the slower of dd and SHA-256")
+    part = ratios(rate.samples["wharf"], rate.samples["limit"])
+    rate.ratio, rate.met = f"{part:.0%}", part >= .8
+    rate.samples |= singles
+    rate.note = ", ".join(f"{name} {sorted(v)[len(v) // 2]:.0f} MB/s" for name, v in singles.items()) + f" ({sha256[0]})"
+    return [rate]

@@ -1,0 +1,35 @@
+"""The road of every pull and every pod start: tag to manifest."""
+
+from measure import line, ratios
+from servers import Distribution, Nginx, Wharf
+
+TITLE = "GET manifest by tag, 16 connections; Wharf with a Bearer token, the others open"
+REPO = "bench/app"
+LATEST = f"/v2/{REPO}/manifests/latest"
+
+
+def run(bench):
+    wharf = bench.server(Wharf)
+    wharf.seed("seed-image", REPO, n=8, size=1000)
+    manifest = wharf.get(LATEST, wharf.authorization(REPO))
+    return compare(bench, "GET manifest by tag", manifest,
+                   lambda: bench.wrk(wharf, LATEST, wharf.authorization(REPO)))
+
+
+def compare(bench, name, manifest, get_from_wharf):
+    """Our GET beside distribution's of an image of the same shape and nginx's of the same bytes."""
+    distribution, nginx = bench.server(Distribution), bench.server(Nginx)
+    distribution.seed("seed-image", REPO, n=8, size=1000)
+    nginx.place("manifest", manifest)
+    results = bench.paired({
+        "wharf": get_from_wharf,
+        "distribution": lambda: bench.wrk(distribution, LATEST),
+        "limit": lambda: bench.wrk(nginx, "/manifest"),
+    })
+    rate = line(name, "req/s", "rate", results, bar="≥ 5 × distribution, ≥ 60 % of nginx")
+    of_peer = ratios(rate.samples["wharf"], rate.samples["distribution"])
+    of_limit = ratios(rate.samples["wharf"], rate.samples["limit"])
+    rate.ratio, rate.met = f"{of_peer:.2f} ×, {of_limit:.0%} of nginx", of_peer >= 5 and of_limit >= .6
+    p99 = line(f"{name}, p99", "ms", "p99_ms", results, bar="< 1.5 ms")
+    p99.met = p99.wharf < 1.5
+    return [rate, p99]
