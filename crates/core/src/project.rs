@@ -148,7 +148,9 @@ pub(crate) async fn create(
 ) -> Result<projects::Project> {
     let made = projects::create(tx, name, public, at).await?;
     let made = made.ok_or_else(|| Error::ProjectExists(name.clone()))?;
-    if let Some(owner) = actor.identity.as_ref().and_then(|identity| identity.subject().id()) {
+    // An administrator needs no grant, and should lose everything with that role.
+    let maker = actor.identity.as_ref().filter(|identity| !identity.is_administrator());
+    if let Some(owner) = maker.and_then(|identity| identity.subject().id()) {
         let place = grants::Place { subject_id: owner, project_id: made.id, pattern: EVERYTHING };
         grants::put(tx, place, Role::Owner.as_str(), at).await?;
     }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use wharf_auth::{NewToken, Origin, Role, Verb, parse_scope};
-use wharf_db::Db;
+use wharf_db::identity::epoch;
+use wharf_db::{Db, Durability};
 
 use crate::world::{PASSWORD, World, name, project_name, repository, system, why};
 
@@ -11,6 +12,7 @@ wharf_db::on_both_engines! {
     a_change_on_one_replica_counts_on_the_other_at_once,
     many_requests_at_once_see_every_change,
     an_identity_that_grew_old_is_looked_up_again,
+    changes_at_once_all_get_through_and_count,
 }
 
 async fn a_change_on_one_replica_counts_on_the_other_at_once(db: Db) {
@@ -80,4 +82,14 @@ async fn an_identity_that_grew_old_is_looked_up_again(db: Db) {
     for old in [&ann, &by_token] {
         assert_eq!(world.ask(old, pull()).await, "sign in", "{old:?}");
     }
+}
+
+async fn changes_at_once_all_get_through_and_count(db: Db) {
+    let current = async || db.read(&(), |tx, ()| Box::pin(epoch::current(tx))).await.unwrap();
+    let before = current().await;
+    let changes = (0..40).map(|_| db.write(Durability::Full, (), |tx, ()| Box::pin(epoch::bump(tx))));
+    for change in futures_util::future::join_all(changes).await {
+        change.unwrap();
+    }
+    assert_eq!(current().await, before + 40);
 }

@@ -87,8 +87,8 @@ pub async fn page(tx: &mut Tx<'_>, filter: &Filter, before: Option<i64>, limit: 
     let rows = tx
         .query(
             "SELECT id, at, actor, credential, action, project, repository, subject, digest, address, request_id, detail
-             FROM audit WHERE id < ?1 AND (?3 IS NULL OR actor = ?3) AND (?4 IS NULL OR project = ?4)
-               AND (?5 IS NULL OR repository = ?5) AND (?6 IS NULL OR digest = ?6)
+             FROM audit WHERE id < ?1 AND (actor = ?3 OR ?3 IS NULL) AND (project = ?4 OR ?4 IS NULL)
+               AND (repository = ?5 OR ?5 IS NULL) AND (digest = ?6 OR ?6 IS NULL)
              ORDER BY id DESC LIMIT ?2",
             &[
                 &before.unwrap_or(i64::MAX),

@@ -89,7 +89,7 @@ pub async fn page(
     let rows = tx
         .query(
             "SELECT id, project_id, name, created_at FROM repositories r
-             WHERE format = ?1 AND name > ?2 AND deleted_at IS NULL AND (?3 IS NULL OR project_id = ?3)
+             WHERE format = ?1 AND name > ?2 AND deleted_at IS NULL AND (project_id = ?3 OR ?3 IS NULL)
                AND (?4 = 0 OR EXISTS (SELECT 1 FROM manifests m WHERE m.repository_id = r.id))
              ORDER BY name LIMIT ?5",
             &[&format, &after, &project, &filled, &limit],

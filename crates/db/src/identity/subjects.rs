@@ -105,15 +105,6 @@ pub async fn page(tx: &mut Tx<'_>, kind: Kind, after: &str, limit: i64) -> Resul
     tx.query(sql, &[&kind.as_str(), &after, &limit]).await?.iter().map(subject).collect()
 }
 
-/// Changes the text for people.
-///
-/// # Errors
-/// Those of the database.
-pub async fn describe(tx: &mut Tx<'_>, id: i64, description: &str) -> Result<()> {
-    tx.execute("UPDATE subjects SET description = ?2 WHERE id = ?1", &[&id, &description]).await?;
-    Ok(())
-}
-
 /// Locks a subject out since `at`, or lets it in again.
 ///
 /// # Errors
