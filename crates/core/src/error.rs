@@ -93,6 +93,9 @@ pub enum Error {
     /// The database.
     #[error(transparent)]
     Db(#[from] wharf_db::Error),
+    /// Database and storage do not belong together: going on would take the objects of one for the rubbish of the other.
+    #[error("the storage is {0}: start with the database that belongs to it, or with an empty storage")]
+    ForeignStorage(&'static str),
     /// What is stored contradicts what the catalog says of it.
     #[error("the store is inconsistent: {0}")]
     Inconsistent(String),

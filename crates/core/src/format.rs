@@ -20,7 +20,8 @@ pub struct Contents {
     pub depends: Vec<String>,
     /// Where clients will fetch it inside the repository: relative, without `.` or `..`.
     pub path: String,
-    /// What the index says of it (a stanza, an XML element …), so that an index is put together and not computed again.
+    /// What the index says of it (a stanza, an XML element …), so that an index is put together and not computed again. Path,
+    /// digest, size and time of arrival are in [`Package`](crate::Package) beside it.
     pub fragment: Vec<u8>,
 }
 
@@ -53,7 +54,8 @@ pub trait Format: Send + Sync + 'static {
     /// What is wrong with the file, for its uploader.
     fn inspect(&self, file: &mut dyn Read, arrival: &Arrival) -> Result<Contents, InspectError>;
 
-    /// Puts together the index of one channel of a repository. Runs as a job, for everything that came since the last time.
+    /// Puts together the index of one channel of a repository. Runs as a job, for everything that came since the last time,
+    /// and may run twice for one order: what it makes depends on the packages and not on how often it ran.
     ///
     /// # Errors
     /// The job is tried again later.

@@ -11,7 +11,7 @@ use wharf_db::catalog::jobs;
 use wharf_db::{Durability, Tx};
 use wharf_types::Timestamp;
 
-use crate::package::PUBLISH;
+use crate::publish::{Order, PUBLISH};
 use crate::sweep::SWEEP;
 use crate::{Core, Error, Result};
 
@@ -141,7 +141,7 @@ impl Core {
         let settled = self.inner.db.write(Durability::Full, args, |tx, (job, holder, error, give_up, now, due)| {
             Box::pin(async move {
                 match error {
-                    None => drop(jobs::finish(tx, job.id, holder).await?),
+                    None => finish(tx, job, holder).await?,
                     Some(error) if *give_up => jobs::bury(tx, job.id, holder, error, *now).await?,
                     Some(error) => jobs::retry(tx, job, holder, error, *due).await?,
                 }
@@ -164,7 +164,8 @@ impl Core {
             .await
             .map_err(Error::from)?;
         let job = |row: jobs::Job| {
-            let jobs::Job { id, kind, key, attempts, last_error, due_at, .. } = row;
+            let key = subject(&row);
+            let jobs::Job { id, kind, attempts, last_error, due_at, .. } = row;
             Job { id, kind, key, attempts, last_error, due_at }
         };
         Ok(rows.into_iter().map(job).collect())
@@ -186,11 +187,35 @@ impl Core {
     }
 }
 
+/// What a job is about, for people: its key is for machines.
+fn subject(job: &jobs::Job) -> String {
+    let told = if job.kind == PUBLISH { Order::subject(&job.payload) } else { None };
+    told.unwrap_or_else(|| job.key.clone())
+}
+
+/// The work is done, so what was given up of it before is done too, and nobody has to ask for it again.
+async fn finish(tx: &mut Tx<'_>, done: &jobs::Job, holder: &str) -> Result<()> {
+    const STEP: i64 = 100;
+    if !jobs::finish(tx, done.id, holder).await? {
+        return Ok(());
+    }
+    let mut after = 0;
+    while jobs::pending(tx, &done.kind, &done.key).await?.is_some_and(|job| job.dead) {
+        let given_up = jobs::page(tx, true, after, STEP).await?;
+        let Some(last) = given_up.last() else { break };
+        after = last.id;
+        for job in given_up.iter().filter(|job| job.kind == done.kind && job.key == done.key) {
+            jobs::exhume(tx, job.id).await?;
+        }
+    }
+    Ok(())
+}
+
 async fn revive(tx: &mut Tx<'_>, id: i64, actor: &crate::Actor, at: Timestamp) -> Result<bool> {
     let Some(job) = jobs::exhume(tx, id).await? else { return Ok(false) };
     jobs::enqueue(tx, &job.kind, &job.key, &job.payload, at, at).await?;
     let entry = wharf_db::catalog::audit::Entry {
-        subject: Some(format!("{} {}", job.kind, job.key)),
+        subject: Some(format!("{} {}", job.kind, subject(&job)).trim_end().to_owned()),
         ..actor.did_to_project("job.retry", "", at)
     };
     wharf_db::catalog::audit::append(tx, &wharf_db::catalog::audit::Entry { project: None, ..entry }).await?;

@@ -36,12 +36,12 @@ pub use error::{Error, Result};
 pub use format::{Contents, Format, IndexError, InspectError};
 pub use job::{Job, Workers};
 pub use manifest::{InvalidManifest, Kind, Manifest, ManifestInfo, Parsed, Pushed, media};
-pub use package::{Added, Arrival};
+pub use package::{Added, Arrival, Package};
 pub use project::Project;
-pub use publish::{IndexFile, PublishedFile, Publication, Segment};
+pub use publish::{IndexFile, NewFile, Publication, PublishedFile, Segment};
 pub use referrer::{Descriptor, Referrers};
 pub use repository::{Repository, Target};
-pub use signing::PublicKey;
+pub use signing::{PublicKey, Signature};
 pub use tag::{Tag, TagMove};
 pub use trail::{AuditFilter, AuditLine};
 pub use upload::Upload;
@@ -83,6 +83,7 @@ struct Inner {
     formats: Vec<Arc<dyn Format>>,
     config: Config,
     active: upload::ActiveUploads,
+    inspections: package::Inspections,
     work: tokio::sync::Notify,
     published: publish::Announcements,
 }
@@ -101,6 +102,7 @@ impl Core {
             formats,
             config,
             active: upload::ActiveUploads::default(),
+            inspections: package::Inspections::default(),
             work: tokio::sync::Notify::new(),
             published: publish::Announcements::default(),
         };

@@ -1,5 +1,6 @@
 //! Manifests: taken byte for byte, understood as far as the registry must, served as they came.
 
+mod object;
 mod parse;
 mod put;
 

@@ -159,6 +159,18 @@ pub(crate) async fn create(
     Ok(made)
 }
 
+/// Whether `actor` is the one who made the project, or may do anything: asked when a push that was permitted to make a project
+/// finds that it has been made meanwhile.
+pub(crate) async fn is_maker(tx: &mut Tx<'_>, project: i64, actor: &Actor) -> Result<bool> {
+    let Some(identity) = &actor.identity else { return Ok(false) };
+    if identity.is_administrator() {
+        return Ok(true);
+    }
+    let Some(subject_id) = identity.subject().id() else { return Ok(false) };
+    let role = grants::role(tx, grants::Place { subject_id, project_id: project, pattern: EVERYTHING }).await?;
+    Ok(role.as_deref() == Some(Role::Owner.as_str()))
+}
+
 async fn delete(tx: &mut Tx<'_>, change: &Change) -> Result<()> {
     let Change { name, actor, at, .. } = change;
     let project = projects::find(tx, name).await?.ok_or_else(|| Error::ProjectUnknown(name.clone()))?;

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use wharf_db::Tx;
 use wharf_db::catalog::{manifests, tags};
 use wharf_types::{Digest, Reference, Tag};
 
+use crate::manifest::media;
 use crate::repository::Target;
 use crate::{Core, Error, Result};
 
@@ -37,6 +39,19 @@ pub struct Referrers {
     pub more: bool,
 }
 
+/// What the catalog holds, up to where reading was cut short.
+struct Attached {
+    by_digest: BTreeMap<Digest, Descriptor>,
+    cut_at: Option<Digest>,
+}
+
+/// Rows of one read.
+const STEP: usize = 100;
+/// Bytes of annotations after which a page ends: the specification wants an answer below 4 MiB.
+const MOST_BYTES: usize = 3 * 1024 * 1024;
+/// Largest fallback index that is looked into.
+const LARGEST_FALLBACK: usize = 1024 * 1024;
+
 impl Core {
     /// Up to `limit` manifests attached to `subject`, by digest after `after`, optionally only of one artifact type. What
     /// clients without this API keep under the fallback tag is merged in. Nothing is attached in a repository that is not there.
@@ -51,21 +66,22 @@ impl Core {
         after: Option<&Digest>,
         limit: usize,
     ) -> Result<Referrers> {
-        let mut descriptors = self.attached(target, subject, artifact_type, after, limit + 1).await?;
+        let mut found = self.attached(target, subject, artifact_type, after, limit + 1).await?;
+        let beyond = found.cut_at;
         let wanted = |entry: &Descriptor| {
             after.is_none_or(|after| entry.digest > *after)
+                && beyond.is_none_or(|beyond| entry.digest <= beyond)
                 && artifact_type.is_none_or(|wanted| entry.artifact_type.as_deref() == Some(wanted))
         };
         for entry in self.fallback(target, subject).await?.into_iter().filter(wanted) {
-            if let Err(at) = descriptors.binary_search_by(|known| known.digest.cmp(&entry.digest)) {
-                descriptors.insert(at, entry);
-            }
+            found.by_digest.entry(entry.digest).or_insert(entry);
         }
-        let more = descriptors.len() > limit;
-        descriptors.truncate(limit);
+        let more = beyond.is_some() || found.by_digest.len() > limit;
+        let descriptors = found.by_digest.into_values().take(limit).collect();
         Ok(Referrers { descriptors, more })
     }
 
+    /// Read in steps, until there are enough or their annotations are: a thousand manifests may bring 64 MiB of them.
     async fn attached(
         &self,
         target: &Target,
@@ -73,29 +89,49 @@ impl Core {
         artifact_type: Option<&str>,
         after: Option<&Digest>,
         limit: usize,
-    ) -> Result<Vec<Descriptor>> {
-        let after = after.map(Digest::to_bytes).unwrap_or_default();
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let args = (target, subject, artifact_type, after, limit);
-        let rows = self
-            .inner
-            .db
-            .read(&args, |tx, (target, subject, artifact_type, after, limit)| {
+    ) -> Result<Attached> {
+        let mut found = Attached { by_digest: BTreeMap::new(), cut_at: None };
+        // No manifest is of such a type, and PostgreSQL takes no such text.
+        if artifact_type.is_some_and(|wanted| wanted.contains('\0')) {
+            return Ok(found);
+        }
+        let (mut after, mut bytes) = (after.map(Digest::to_bytes).unwrap_or_default(), 0);
+        while found.by_digest.len() < limit {
+            let step = STEP.min(limit - found.by_digest.len());
+            let args = (target, subject, artifact_type, after, i64::try_from(step).unwrap_or(i64::MAX));
+            let rows = self.inner.db.read(&args, |tx, (target, subject, artifact_type, after, limit)| {
                 Box::pin(async move {
                     let Some(found) = target.find(tx).await? else { return Ok::<_, Error>(Vec::new()) };
                     Ok(manifests::referrers(tx, found.id, subject, *artifact_type, after, *limit).await?)
                 })
-            })
-            .await?;
-        rows.into_iter().map(describe).collect()
+            });
+            let rows = rows.await?;
+            let Some(last) = rows.last().map(|row| row.digest) else { break };
+            let all = rows.len() < step;
+            bytes += rows.iter().filter_map(|row| row.annotations.as_ref()).map(String::len).sum::<usize>();
+            for row in rows {
+                let entry = describe(row)?;
+                found.by_digest.insert(entry.digest, entry);
+            }
+            if all {
+                break;
+            }
+            if bytes > MOST_BYTES {
+                found.cut_at = Some(last);
+                break;
+            }
+            after = last.to_bytes();
+        }
+        Ok(found)
     }
 
-    /// The entries of the index under the fallback tag, if there is one.
+    /// The entries of the index under the fallback tag, if there is one. Anybody may push anything under that tag: what is not
+    /// an index, or far larger than clients make one, is passed over, and so are entries that are no descriptors.
     async fn fallback(&self, target: &Target, subject: &Digest) -> Result<Vec<Descriptor>> {
         #[derive(Deserialize)]
-        struct Index {
-            #[serde(default)]
-            manifests: Vec<serde_json::Value>,
+        struct Index<'a> {
+            #[serde(borrow, default)]
+            manifests: Vec<&'a RawValue>,
         }
         let tag = Tag::of_referrers(subject);
         let args = (target, &tag);
@@ -103,15 +139,17 @@ impl Core {
         if !there {
             return Ok(Vec::new());
         }
-        let content = match self.manifest(target, &Reference::Tag(tag)).await {
-            Ok(manifest) => manifest.content,
+        let manifest = match self.manifest(target, &Reference::Tag(tag)).await {
+            Ok(manifest) => manifest,
             // Removed in between.
             Err(Error::ManifestUnknown(_) | Error::RepositoryUnknown(_)) => return Ok(Vec::new()),
             Err(error) => return Err(error),
         };
-        // Anybody may push anything under that tag: what is not a descriptor is passed over.
-        let index: Index = serde_json::from_slice(&content).unwrap_or(Index { manifests: Vec::new() });
-        Ok(index.manifests.into_iter().filter_map(|entry| serde_json::from_value(entry).ok()).collect())
+        if manifest.media_type.as_str() != media::INDEX || manifest.content.len() > LARGEST_FALLBACK {
+            return Ok(Vec::new());
+        }
+        let index: Index<'_> = serde_json::from_slice(&manifest.content).unwrap_or(Index { manifests: Vec::new() });
+        Ok(index.manifests.into_iter().filter_map(|entry| serde_json::from_str(entry.get()).ok()).collect())
     }
 }
 

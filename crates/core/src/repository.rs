@@ -58,9 +58,12 @@ struct Ensure {
 impl Core {
     /// The repository's key; made now if it is not there. The project must be there, or be the permit's to make.
     pub(crate) async fn ensure_repository(&self, target: &Target, actor: &Actor) -> Result<i64> {
-        let found = self.inner.db.read(target, |tx, target| Box::pin(target.find(tx))).await?;
-        if let Some(found) = found {
-            return Ok(found.id);
+        // A permit to make the project says nothing about one that somebody else has made since: that is decided below.
+        if !target.creates_project {
+            let found = self.inner.db.read(target, |tx, target| Box::pin(target.find(tx))).await?;
+            if let Some(found) = found {
+                return Ok(found.id);
+            }
         }
         let args = Ensure { target: target.clone(), actor: actor.clone(), at: self.inner.clock.now() };
         self.inner.db.write(Durability::Full, args, |tx, e| Box::pin(ensure(tx, e))).await
@@ -138,6 +141,9 @@ async fn ensure(tx: &mut Tx<'_>, args: &Ensure) -> Result<i64> {
     let Ensure { target, actor, at } = args;
     let name = target.name.project();
     let project = match projects::find(tx, name).await? {
+        Some(project) if target.creates_project && !crate::project::is_maker(tx, project.id, actor).await? => {
+            return Err(Error::RepositoryUnknown(target.name.clone()));
+        }
         Some(project) => project,
         None if target.creates_project => crate::project::create(tx, name, false, actor, *at).await?,
         None => return Err(Error::ProjectUnknown(name.clone())),

@@ -20,11 +20,26 @@ pub struct PublicKey {
     pub public: Vec<u8>,
 }
 
+/// A signature and the key that made it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signature {
+    /// What verifies it.
+    pub key: PublicKey,
+    /// `ed25519`: the 64 bytes of RFC 8032.
+    pub signature: Vec<u8>,
+}
+
 struct NewKey {
     repository: i64,
     public: Vec<u8>,
     secret: Vec<u8>,
     at: Timestamp,
+}
+
+impl From<SigningKey> for PublicKey {
+    fn from(key: SigningKey) -> Self {
+        Self { kind: key.kind, public: key.public }
+    }
 }
 
 fn unusable(error: impl std::fmt::Display) -> Error {
@@ -40,15 +55,15 @@ impl Core {
     pub async fn signing_keys(&self, target: &Target) -> Result<Vec<PublicKey>> {
         let found = self.inner.db.read(target, |tx, target| Box::pin(target.require(tx))).await?;
         let keys = self.active_keys(found.id).await?;
-        Ok(keys.into_iter().map(|key| PublicKey { kind: key.kind, public: key.public }).collect())
+        Ok(keys.into_iter().map(PublicKey::from).collect())
     }
 
-    pub(crate) async fn sign(&self, repository: i64, message: &[u8]) -> Result<Vec<Vec<u8>>> {
+    pub(crate) async fn sign(&self, repository: i64, message: &[u8]) -> Result<Vec<Signature>> {
         let keys = self.active_keys(repository).await?;
         let sign = |key: SigningKey| {
             let pkcs8 = self.inner.instance_key.open(PURPOSE, &key.secret).map_err(unusable)?;
             let pair = Ed25519KeyPair::from_pkcs8(&pkcs8).map_err(unusable)?;
-            Ok(pair.sign(message).as_ref().to_vec())
+            Ok(Signature { signature: pair.sign(message).as_ref().to_vec(), key: key.into() })
         };
         keys.into_iter().map(sign).collect()
     }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use wharf_db::Durability;
-use wharf_db::catalog::{blobs, events, jobs, uploads};
-use wharf_storage::ObjectKey;
+use wharf_db::catalog::{blobs, events, jobs, storages, uploads};
+use wharf_storage::{ObjectKey, Stored};
 use wharf_types::Timestamp;
 
 use crate::upload::Session;
@@ -16,23 +16,27 @@ pub(crate) const SWEEP: &str = "sweep";
 
 const INTERVAL: Duration = Duration::from_secs(60 * 60);
 
-/// An object is written before the row that points at it. One that no row points at for so long was left by a crash.
+/// An object is written before the row that points at it. One that no row points at for so long was left by a crash, or the
+/// database is not the one that it belongs to.
 const OBJECT_GRACE: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// So long such an object is only noted. Whoever restored the wrong backup has this time to see it.
+const ORPHAN_RETENTION: Duration = Duration::from_secs(3 * 24 * 60 * 60);
+
 impl Core {
-    /// Asks for a sweep at start and each hour; asking while one waits changes nothing.
+    /// Asks for a sweep each hour; asking while one waits changes nothing.
     pub(crate) async fn ask_for_sweeps(self, stop: CancellationToken) {
         loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(INTERVAL) => {}
+            }
             let args = self.inner.clock.now();
             let asked = self.inner.db.write(Durability::Relaxed, args, |tx, at: &Timestamp| {
                 Box::pin(jobs::enqueue(tx, SWEEP, "", "{}", *at, *at))
             });
             if let Err(error) = asked.await {
                 tracing::warn!(%error, "no sweep could be asked for");
-            }
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = tokio::time::sleep(INTERVAL) => {}
             }
         }
     }
@@ -60,27 +64,74 @@ impl Core {
                 return Ok(());
             }
             for row in rows {
-                self.forget(Session::from_row(row)?).await?;
+                match self.forget(Session::from_row(row)?).await {
+                    // Its client came back in this very moment.
+                    Ok(()) | Err(Error::UploadTaken(_)) => {}
+                    Err(error) => return Err(error),
+                }
             }
         }
     }
 
     async fn remove_orphans(&self, before: Timestamp) -> Result<()> {
         const STEP: usize = 1000;
+        self.bind_storage().await?;
         let mut after: Option<ObjectKey> = None;
         loop {
             let found = self.inner.storage.survey(after.as_ref(), STEP).await?;
             let Some(last) = found.last() else { return Ok(()) };
             after = Some(last.key.clone());
             for object in found.into_iter().filter(|object| object.modified < before) {
-                let key = object.key.to_string();
-                let used = self.inner.db.read(&key, |tx, key| Box::pin(blobs::object_in_use(tx, key))).await;
-                if !used.map_err(Error::from)? {
-                    tracing::info!(object = key, object.size, "removing an object that no row points at");
-                    self.inner.storage.discard(&object.key, &wharf_storage::Progress::default()).await?;
-                    self.inner.storage.remove(&[object.key]).await?;
-                }
+                self.judge(object).await?;
             }
         }
+    }
+
+    async fn judge(&self, object: Stored) -> Result<()> {
+        let now = self.inner.clock.now();
+        let args = (object.key.to_string(), now);
+        let orphan_since = self.inner.db.write(Durability::Relaxed, args, |tx, (key, now)| {
+            Box::pin(async move {
+                if blobs::object_in_use(tx, key).await? {
+                    storages::forget_orphan(tx, key).await?;
+                    return Ok::<_, Error>(None);
+                }
+                Ok(Some(storages::note_orphan(tx, key, *now).await?))
+            })
+        });
+        let Some(since) = orphan_since.await? else { return Ok(()) };
+        if now.since(since) < ORPHAN_RETENTION {
+            return Ok(());
+        }
+        tracing::info!(object = %object.key, object.size, since = %since, "removing an object that no row points at");
+        self.inner.storage.discard(&object.key, &wharf_storage::Progress::default()).await?;
+        let key = object.key.to_string();
+        self.inner.storage.remove(&[object.key]).await?;
+        let forgotten = self.inner.db.write(Durability::Relaxed, key, |tx, key| Box::pin(storages::forget_orphan(tx, key)));
+        Ok(forgotten.await?)
+    }
+
+    /// Makes sure that catalog and storage belong together: the first storage that a catalog sees must be empty, and every later
+    /// one the same. Called at start, before anything is served, and before anything is swept.
+    ///
+    /// # Errors
+    /// [`Error::ForeignStorage`].
+    pub async fn bind_storage(&self) -> Result<()> {
+        let storage = &self.inner.storage;
+        let args = storage.name().to_owned();
+        let known = self.inner.db.read(&args, |tx, name| Box::pin(storages::identity(tx, name))).await;
+        match known.map_err(Error::from)? {
+            Some(known) if known == storage.identity() => return Ok(()),
+            Some(_) => return Err(Error::ForeignStorage("another storage than the one this database was used with")),
+            None if !storage.survey(None, 1).await?.is_empty() => {
+                return Err(Error::ForeignStorage("not empty, and this database has never seen it"));
+            }
+            None => {}
+        }
+        let args = (args, storage.identity().to_owned(), self.inner.clock.now());
+        let bound = self.inner.db.write(Durability::Full, args, |tx, (name, identity, at)| {
+            Box::pin(storages::bind(tx, name, identity, *at))
+        });
+        Ok(bound.await?)
     }
 }

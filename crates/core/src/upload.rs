@@ -8,7 +8,7 @@ mod session;
 
 use wharf_db::Durability;
 use wharf_db::catalog::{blobs, uploads};
-use wharf_storage::{ByteStream, Hashing, ObjectKey};
+use wharf_storage::{ByteStream, Hashing, ObjectKey, Progress};
 use wharf_types::{Algorithm, Digest};
 
 pub(crate) use active::ActiveUploads;
@@ -29,8 +29,11 @@ pub struct Upload {
     pub received: u64,
 }
 
+/// An upload's id and the revision that was read.
+pub(crate) type Step = (String, i64);
+
 struct Commit {
-    upload: Option<String>,
+    upload: Option<Step>,
     repository: i64,
     blob: blobs::Blob,
     at: wharf_types::Timestamp,
@@ -68,6 +71,11 @@ impl Core {
     /// # Errors
     /// [`Error::OutOfOrder`] with nothing taken; [`Error::Interrupted`] with what arrived kept.
     pub async fn append(&self, target: &Target, id: &str, start: Option<u64>, body: ByteStream) -> Result<Upload> {
+        let (core, target, id) = (self.clone(), target.clone(), id.to_owned());
+        to_the_end(async move { core.append_chunk(&target, &id, start, body).await }).await
+    }
+
+    async fn append_chunk(&self, target: &Target, id: &str, start: Option<u64>, body: ByteStream) -> Result<Upload> {
         let claim = self.inner.active.claim(id).await;
         let mut session = self.load_session(target, id).await?;
         session.check_start(start)?;
@@ -91,6 +99,18 @@ impl Core {
         body: ByteStream,
         digest: Digest,
     ) -> Result<()> {
+        let (core, target, id) = (self.clone(), target.clone(), id.to_owned());
+        to_the_end(async move { core.finish(&target, &id, start, body, digest).await }).await
+    }
+
+    async fn finish(
+        &self,
+        target: &Target,
+        id: &str,
+        start: Option<u64>,
+        body: ByteStream,
+        digest: Digest,
+    ) -> Result<()> {
         let claim = self.inner.active.claim(id).await;
         let mut session = self.load_session(target, id).await?;
         session.check_start(start)?;
@@ -98,18 +118,23 @@ impl Core {
             // Nothing was hashed yet, so the algorithm can still be chosen.
             session.hashing = hashing_for(Some(digest.algorithm()));
         }
+        let known = session.unfinished().map(|(key, _)| key);
         if let Some(error) = session.take(&self.inner, claim.guarded(body)).await? {
             self.save_session(&session).await?;
             return Err(Error::Interrupted(error));
         }
-        let upload = Some(session.id.clone());
-        match self.commit(session, upload, digest).await {
-            Err(error @ Error::DigestMismatch { .. }) => {
-                self.forget(self.load_session(target, id).await?).await?;
-                Err(error)
+        let (step, object) = (session.step(), session.unfinished());
+        // The row has never heard of an object that this request began: nobody could go on with it.
+        let ours = object.as_ref().map(|(key, _)| key) != known.as_ref();
+        let outcome = self.commit(session, Some(step.clone()), digest).await;
+        match &outcome {
+            Err(Error::DigestMismatch { .. }) if self.end_upload(step).await? || ours => {
+                self.abandon(&Error::UploadUnknown(id.to_owned()), object).await?;
             }
-            outcome => outcome,
+            Err(error) if ours => self.abandon(error, object).await?,
+            _ => {}
         }
+        outcome
     }
 
     /// Stores a blob that comes in one request and was never announced as an upload.
@@ -118,6 +143,11 @@ impl Core {
     /// As [`Core::finish_upload`]; whatever goes wrong, nothing is kept.
     pub async fn upload_whole(&self, target: &Target, body: ByteStream, digest: Digest, actor: &Actor) -> Result<()> {
         let repository = self.ensure_repository(target, actor).await?;
+        let core = self.clone();
+        to_the_end(async move { core.take_whole(repository, body, digest).await }).await
+    }
+
+    async fn take_whole(&self, repository: i64, body: ByteStream, digest: Digest) -> Result<()> {
         let mut session = Session::new(self.new_id(), repository, hashing_for(Some(digest.algorithm())));
         let taken = session.take(&self.inner, body).await;
         let object = session.unfinished();
@@ -126,13 +156,18 @@ impl Core {
             Ok(Some(error)) => Err(Error::Interrupted(error)),
             Err(error) => Err(error),
         };
-        // An answer from the database that never came may hide a commit: then the object must stay.
-        if let (Err(error), Some((key, progress))) = (&outcome, object)
-            && !matches!(error, Error::Db(_))
-        {
-            self.inner.storage.discard(&key, &progress).await?;
+        if let Err(error) = &outcome {
+            self.abandon(error, object).await?;
         }
         outcome
+    }
+
+    /// Removes the object of a request that failed with `error`, unless the answer from the database may hide a commit.
+    pub(crate) async fn abandon(&self, error: &Error, object: Option<(ObjectKey, Progress)>) -> Result<()> {
+        match object {
+            Some((key, progress)) if !matches!(error, Error::Db(_)) => self.remove_object(key, &progress).await,
+            _ => Ok(()),
+        }
     }
 
     /// Ends an upload and forgets its bytes.
@@ -145,19 +180,30 @@ impl Core {
         self.forget(session).await
     }
 
-    /// Row before bytes: an upload that is found can always go on.
     pub(crate) async fn forget(&self, session: Session) -> Result<()> {
-        let args = session.id.clone();
-        self.inner.db.write(Durability::Relaxed, args, |tx, id| Box::pin(uploads::remove(tx, id))).await?;
-        if let Some((key, progress)) = session.unfinished() {
-            self.inner.storage.discard(&key, &progress).await?;
-            // Sealed already, if the end of the upload failed between the bytes and the row.
-            self.inner.storage.remove(&[key]).await?;
+        match (self.end_upload(session.step()).await?, session.unfinished()) {
+            (true, Some((key, progress))) => self.remove_object(key, &progress).await,
+            (true, None) => Ok(()),
+            // Somebody has taken it on or finished it: then its bytes are theirs.
+            (false, _) => Err(Error::UploadTaken(session.id)),
         }
-        Ok(())
     }
 
-    pub(crate) async fn commit(&self, session: Session, upload: Option<String>, digest: Digest) -> Result<()> {
+    /// Row before bytes: an upload that is found can always go on. False if it was not the caller's to end any more.
+    async fn end_upload(&self, step: Step) -> Result<bool> {
+        let removed = self.inner.db.write(Durability::Relaxed, step, |tx, (id, revision)| {
+            Box::pin(uploads::remove(tx, id, *revision))
+        });
+        Ok(removed.await?)
+    }
+
+    /// Sealed or not: an end that failed between the bytes and the row leaves a sealed one.
+    async fn remove_object(&self, key: ObjectKey, progress: &Progress) -> Result<()> {
+        self.inner.storage.discard(&key, progress).await?;
+        Ok(self.inner.storage.remove(&[key]).await?)
+    }
+
+    pub(crate) async fn commit(&self, session: Session, upload: Option<Step>, digest: Digest) -> Result<()> {
         let actual = session.digest(&self.inner, digest.algorithm()).await?;
         if actual != digest {
             return Err(Error::DigestMismatch { expected: digest, actual });
@@ -213,6 +259,15 @@ impl crate::Inner {
     }
 }
 
+/// Runs to its end even if the request is dropped in the middle, as HTTP/2 does when a client resets its stream: what arrived is
+/// kept or removed, and not left lying. The body ends with an error then, so the end is near.
+pub(crate) async fn to_the_end<T: Send + 'static>(work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
+    match tokio::spawn(work).await {
+        Ok(outcome) => outcome,
+        Err(error) => Err(Error::Inconsistent(format!("the work of a request was cut off: {error}"))),
+    }
+}
+
 /// Without an announcement both hashes are kept, because the digest that comes with the last byte may be of either.
 fn hashing_for(announced: Option<Algorithm>) -> Hashing {
     match announced {
@@ -224,8 +279,8 @@ fn hashing_for(announced: Option<Algorithm>) -> Hashing {
 /// False if the catalog has the bytes already.
 async fn commit_row(tx: &mut wharf_db::Tx<'_>, commit: &Commit) -> Result<bool> {
     let Commit { upload, repository, blob, at } = commit;
-    if let Some(id) = upload
-        && !uploads::remove(tx, id).await?
+    if let Some((id, revision)) = upload
+        && !uploads::remove(tx, id, *revision).await?
     {
         // Gone: either this very commit ran before and its answer was lost, or another request ended the upload.
         if blobs::is_linked(tx, *repository, &blob.digest).await? {

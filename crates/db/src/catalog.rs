@@ -12,5 +12,6 @@ pub mod projects;
 pub mod repositories;
 pub mod reviews;
 pub mod signing_keys;
+pub mod storages;
 pub mod tags;
 pub mod uploads;

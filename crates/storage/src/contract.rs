@@ -93,6 +93,10 @@ pub trait Storage: Send + Sync + 'static {
     /// The name under which blob rows point here.
     fn name(&self) -> &str;
 
+    /// What tells this storage from every other of its kind, drawn when it was made. The catalog remembers it, so that a catalog
+    /// is never used with another's objects, which it would take for rubbish.
+    fn identity(&self) -> &str;
+
     /// Appends `body` at `from.offset` of the unsealed object `key`; `Progress::default()` begins it. Bytes beyond
     /// `from.offset`, left by a request that died, are cut off first. When the body errs, what came before it is kept
     /// and [`Appended::interrupted`] says so.

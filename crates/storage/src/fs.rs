@@ -26,6 +26,7 @@ pub use layout::OpenError;
 pub struct Fs {
     tree: Tree,
     boot: Boot,
+    identity: String,
     // The advisory lock lasts as long as this handle.
     _lock: File,
 }
@@ -42,7 +43,8 @@ impl Fs {
     fn open_in(root: PathBuf, boot: Boot) -> std::result::Result<Self, OpenError> {
         let tree = Tree { root: root.into() };
         let lock = layout::prepare(&tree)?;
-        Ok(Self { tree, boot, _lock: lock })
+        let identity = layout::identity(&tree)?;
+        Ok(Self { tree, boot, identity, _lock: lock })
     }
 
     /// Runs file I/O where it may block.
@@ -64,6 +66,8 @@ enum Place<'a> {
     Version,
     /// A version file that is not whole yet.
     NewVersion,
+    Identity,
+    NewIdentity,
     Incoming,
     Unsealed(&'a ObjectKey),
     Objects,
@@ -79,6 +83,8 @@ impl Tree {
             Place::Lock => self.root.join("LOCK"),
             Place::Version => self.root.join("VERSION"),
             Place::NewVersion => self.root.join("VERSION.new"),
+            Place::Identity => self.root.join("ID"),
+            Place::NewIdentity => self.root.join("ID.new"),
             Place::Incoming => self.root.join("incoming"),
             Place::Unsealed(key) => self.path(Place::Incoming).join(key.as_str()),
             Place::Objects => self.root.join("objects"),
@@ -121,6 +127,10 @@ impl Boot {
 impl Storage for Fs {
     fn name(&self) -> &str {
         "local"
+    }
+
+    fn identity(&self) -> &str {
+        &self.identity
     }
 
     async fn append(&self, key: &ObjectKey, from: &Progress, body: ByteStream) -> Result<Appended> {

@@ -135,6 +135,11 @@ impl Storage for Memory {
         "memory"
     }
 
+    /// Ends with the process, so there is never another to take it for.
+    fn identity(&self) -> &str {
+        "memory"
+    }
+
     async fn append(&self, key: &ObjectKey, from: &Progress, mut body: ByteStream) -> Result<Appended> {
         self.begin(key, from.offset)?;
         let mut offset = from.offset;

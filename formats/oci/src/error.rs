@@ -152,7 +152,7 @@ fn core_said(error: &wharf_core::Error) -> Said {
         E::UploadLost(_) => (S::NOT_FOUND, "BLOB_UPLOAD_UNKNOWN", Value::Null),
         // Of other formats, or ours to mend.
         E::ProjectExists(_) | E::ProjectNotEmpty(_) | E::PackageInvalid(_) | E::PackageExists { .. }
-        | E::FileUnknown(_) | E::NotPublished(_) | E::Storage(_) | E::Db(_) | E::Inconsistent(_) => {
+        | E::ForeignStorage(_) | E::FileUnknown(_) | E::NotPublished(_) | E::Storage(_) | E::Db(_) | E::Inconsistent(_) => {
             (S::INTERNAL_SERVER_ERROR, "UNKNOWN", Value::Null)
         }
     }

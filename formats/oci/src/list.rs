@@ -38,7 +38,9 @@ async fn page_of<T, F: Future<Output = wharf_core::Result<Vec<T>>>>(
     read: impl FnOnce(String, usize) -> F,
 ) -> Result<(Vec<T>, usize, bool), Error> {
     let limit = page.limit.unwrap_or(MOST_ENTRIES).min(MOST_ENTRIES);
-    let mut entries = read(page.last.clone().unwrap_or_default(), limit + 1).await?;
+    // No name holds a NUL, and PostgreSQL takes none: what follows it in `last` makes no difference.
+    let after = page.last.as_deref().and_then(|last| last.split('\0').next()).unwrap_or_default();
+    let mut entries = read(after.to_owned(), limit + 1).await?;
     let more = limit > 0 && entries.len() > limit;
     entries.truncate(limit);
     Ok((entries, limit, more))

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use wharf_types::{Digest, MediaType};
 
+use super::object::only_from_an_object;
+
 /// Media types of manifests.
 pub mod media {
     /// OCI image manifest.
@@ -80,7 +82,7 @@ pub struct Parsed {
 
 // Unknown fields are ignored on purpose: the bytes are kept as they came.
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", remote = "Self")]
 struct Wire {
     schema_version: Option<u64>,
     media_type: Option<MediaType>,
@@ -94,13 +96,15 @@ struct Wire {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", remote = "Self")]
 struct Descriptor {
     media_type: Option<String>,
     digest: Digest,
     #[serde(default)]
     size: i64,
 }
+
+only_from_an_object!(Wire, Descriptor);
 
 impl Descriptor {
     /// Layers that distribution rules may keep out of a registry.
@@ -109,6 +113,9 @@ impl Descriptor {
         media_type.contains(".nondistributable.") || media_type == "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
     }
 }
+
+/// RFC 6838 allows 127 characters on each side of the slash.
+const LONGEST_TYPE: usize = 255;
 
 fn malformed(text: impl ToString) -> InvalidManifest {
     InvalidManifest::Malformed(text.to_string())
@@ -124,15 +131,17 @@ fn kind_of(media_type: &MediaType) -> Result<Kind, InvalidManifest> {
 }
 
 impl Parsed {
-    /// The largest number of descriptors taken; 4 MiB of JSON hold about 20 000.
-    pub const MOST_REFERENCES: usize = 20_000;
+    /// The largest number of descriptors taken; 4 MiB of JSON hold about three times as many.
+    pub const MOST_REFERENCES: usize = 10_000;
 
     /// Reads a manifest that came with this Content-Type, if it came with one.
     ///
     /// # Errors
     /// [`InvalidManifest`].
     pub fn read(content: &[u8], header: Option<&MediaType>) -> Result<Self, InvalidManifest> {
-        let wire: Wire = serde_json::from_slice(content).map_err(malformed)?;
+        // The parser does not look at the text of fields that are unknown here.
+        let text = std::str::from_utf8(content).map_err(malformed)?;
+        let wire: Wire = serde_json::from_str(text).map_err(malformed)?;
         if let Some(version) = wire.schema_version
             && version != 2
         {
@@ -169,6 +178,9 @@ impl Wire {
                 return Err(malformed("an index with layers or config"));
             }
             Kind::Index => (None, vec![], self.manifests.ok_or_else(|| malformed("an index without manifests"))?),
+            Kind::Artifact if self.layers.is_some() || self.manifests.is_some() => {
+                return Err(malformed("an artifact manifest with layers or manifests"));
+            }
             Kind::Artifact => (None, self.blobs.unwrap_or_default(), vec![]),
         };
         let named = layers.len() + manifests.len();
@@ -180,7 +192,11 @@ impl Wire {
         }
         let (foreign, layers): (Vec<_>, Vec<_>) = layers.into_iter().partition(Descriptor::is_foreign);
         let digests = |list: Vec<Descriptor>| list.into_iter().map(|descriptor| descriptor.digest).collect();
+        let is_odd = |text: &String| text.len() > LONGEST_TYPE || text.contains(char::is_control);
         let config_type = config.as_ref().and_then(|config| config.media_type.clone());
+        if self.artifact_type.iter().chain(&config_type).any(is_odd) {
+            return Err(malformed("a media type of more than 255 bytes, or with control characters"));
+        }
         let annotations = self.annotations.filter(|all| !all.is_empty()).map(|all| serde_json::to_string(&all));
         Ok(Parsed {
             media_type,

@@ -9,6 +9,9 @@ use crate::actor::about;
 use crate::repository::Target;
 use crate::{Actor, Core, Error, Result};
 
+/// Most bytes of annotations that lists of referrers repeat.
+const LISTED_ANNOTATIONS: usize = 64 * 1024;
+
 /// What became of a push.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pushed {
@@ -102,15 +105,15 @@ async fn require_references(tx: &mut Tx<'_>, put: &Put) -> Result<()> {
 /// Writes content, row and references. False if the manifest was here already.
 async fn store(tx: &mut Tx<'_>, put: &Put) -> Result<bool> {
     let size = put.content.len() as u64;
-    let place = blobs::Place::Here(put.content.clone());
-    blobs::insert(tx, &blobs::Blob { digest: put.digest, size, place }, put.at).await?;
+    blobs::insert_content(tx, &put.digest, &put.content, put.at).await?;
     let parsed = &put.parsed;
     let row = manifests::Manifest {
         digest: put.digest,
         media_type: parsed.media_type.clone(),
         artifact_type: parsed.artifact_type.clone(),
         subject: parsed.subject,
-        annotations: parsed.annotations.clone(),
+        // Lists carry them; what is too much for a list is read in the manifest itself.
+        annotations: parsed.annotations.clone().filter(|json| json.len() <= LISTED_ANNOTATIONS),
         size,
         pushed_at: put.at,
     };
@@ -124,6 +127,8 @@ async fn store(tx: &mut Tx<'_>, put: &Put) -> Result<bool> {
     ];
     let mut targets: Vec<_> = parsed.config.iter().map(|digest| (*digest, manifests::Kind::Config)).collect();
     targets.extend(kinds.iter().flat_map(|(kind, list)| list.iter().map(|digest| (*digest, *kind))));
+    targets.sort_unstable();
+    targets.dedup();
     manifests::refer(tx, put.repository, &put.digest, &targets).await?;
     Ok(true)
 }

@@ -62,6 +62,11 @@ impl Session {
         }
     }
 
+    /// What must still hold when the upload ends.
+    pub(crate) fn step(&self) -> super::Step {
+        (self.id.clone(), self.revision)
+    }
+
     pub(crate) fn check_start(&self, start: Option<u64>) -> Result<()> {
         match start {
             Some(given) if given != self.received => Err(Error::OutOfOrder { given, received: self.received }),

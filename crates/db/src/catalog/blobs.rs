@@ -131,6 +131,23 @@ pub async fn insert(tx: &mut Tx<'_>, blob: &Blob, at: Timestamp) -> Result<bool>
     Ok(inserted > 0)
 }
 
+/// Writes bytes that are read out of their row, as manifests are. Where the same bytes came before as a blob of a storage, the
+/// row takes them over; the object is nobody's then, and the sweep removes it.
+///
+/// # Errors
+/// Those of the database.
+pub async fn insert_content(tx: &mut Tx<'_>, digest: &Digest, content: &[u8], at: Timestamp) -> Result<()> {
+    let size = content.len() as u64;
+    tx.execute(
+        "INSERT INTO blobs (digest, size, content, created_at) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (digest) DO UPDATE SET content = excluded.content, storage = NULL, object = NULL
+         WHERE blobs.content IS NULL",
+        &[digest, &size, &content, &at],
+    )
+    .await?;
+    Ok(())
+}
+
 /// Lets a repository hand out a blob. Linking again is not an error.
 ///
 /// # Errors

@@ -1,5 +1,7 @@
 //! Manifests, what they name, and who refers to them.
 
+use std::sync::LazyLock;
+
 use wharf_types::{Digest, FormatName, MediaType, RepoName, Timestamp};
 
 use crate::{Result, Row, Tx};
@@ -24,7 +26,7 @@ pub struct Manifest {
 }
 
 /// How a manifest names another piece of content.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// The configuration of an image or artifact.
     Config,
@@ -146,27 +148,31 @@ pub async fn insert(tx: &mut Tx<'_>, repository: i64, manifest: &Manifest) -> Re
     Ok(inserted > 0)
 }
 
+/// Rows of one statement below. One text for every batch, so that it is prepared once; a short batch repeats its first row.
+const BATCH: usize = 64;
+
+static REFER: LazyLock<String> = LazyLock::new(|| {
+    let rows: Vec<_> = (0..BATCH).map(|row| format!("(?1, ?2, ?{}, ?{})", 2 * row + 3, 2 * row + 4)).collect();
+    format!(
+        "INSERT INTO manifest_references (repository_id, manifest, target, kind) VALUES {}
+         ON CONFLICT (repository_id, manifest, target, kind) DO NOTHING",
+        rows.join(", ")
+    )
+});
+
 /// Records what `manifest` names. Naming something twice is recorded once.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn refer(tx: &mut Tx<'_>, repository: i64, manifest: &Digest, targets: &[(Digest, Kind)]) -> Result<()> {
-    // Eight rows a statement, one text for every batch; a short batch repeats its first row.
-    for batch in targets.chunks(8) {
-        let kinds: Vec<&str> = (0..8).map(|index| batch.get(index).unwrap_or(&batch[0]).1.as_str()).collect();
+    for batch in targets.chunks(BATCH) {
+        let kinds: Vec<&str> = (0..BATCH).map(|row| batch.get(row).unwrap_or(&batch[0]).1.as_str()).collect();
         let mut params: Vec<&(dyn crate::ToValue + Sync)> = vec![&repository, manifest];
-        for (index, kind) in kinds.iter().enumerate() {
-            params.push(&batch.get(index).unwrap_or(&batch[0]).0);
+        for (row, kind) in kinds.iter().enumerate() {
+            params.push(&batch.get(row).unwrap_or(&batch[0]).0);
             params.push(kind);
         }
-        tx.execute(
-            "INSERT INTO manifest_references (repository_id, manifest, target, kind) VALUES
-               (?1, ?2, ?3, ?4), (?1, ?2, ?5, ?6), (?1, ?2, ?7, ?8), (?1, ?2, ?9, ?10),
-               (?1, ?2, ?11, ?12), (?1, ?2, ?13, ?14), (?1, ?2, ?15, ?16), (?1, ?2, ?17, ?18)
-             ON CONFLICT (repository_id, manifest, target, kind) DO NOTHING",
-            &params,
-        )
-        .await?;
+        tx.execute(REFER.as_str(), &params).await?;
     }
     Ok(())
 }
@@ -247,14 +253,14 @@ pub async fn referrers(
     rows.iter().map(manifest).collect()
 }
 
-/// Up to `limit` manifests of a repository by digest after `after`: for deleting a repository in steps.
+/// Up to `limit` manifests of a repository by digest after `after`, without their annotations, which may be long.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn page(tx: &mut Tx<'_>, repository: i64, after: &[u8], limit: i64) -> Result<Vec<Manifest>> {
     let rows = tx
         .query(
-            "SELECT digest, media_type, artifact_type, subject, annotations, size, pushed_at FROM manifests
+            "SELECT digest, media_type, artifact_type, subject, NULL, size, pushed_at FROM manifests
              WHERE repository_id = ?1 AND digest > ?2 ORDER BY digest LIMIT ?3",
             &[&repository, &after, &limit],
         )

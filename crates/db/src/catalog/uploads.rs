@@ -49,7 +49,7 @@ pub async fn insert(tx: &mut Tx<'_>, upload: &Upload, at: Timestamp) -> Result<(
     tx.execute(
         "INSERT INTO uploads
            (id, repository_id, storage, object, received, progress, tail, midstate, revision, created_at, updated_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10) ON CONFLICT (id) DO NOTHING",
         &[
             &upload.id,
             &upload.repository,
@@ -105,15 +105,21 @@ pub async fn advance(tx: &mut Tx<'_>, upload: &Upload, at: Timestamp) -> Result<
             ],
         )
         .await?;
-    Ok(updated > 0)
+    if updated > 0 {
+        return Ok(true);
+    }
+    // This very step may have been committed by a run whose answer was lost.
+    let sql = "SELECT 1 FROM uploads WHERE id = ?1 AND revision = ?2 + 1 AND received = ?3 AND midstate = ?4";
+    Ok(tx.query_opt(sql, &[&upload.id, &upload.revision, &upload.received, &upload.midstate]).await?.is_some())
 }
 
-/// Ends an upload, whatever became of it. False if it was gone.
+/// Ends an upload, whatever becomes of it, if nobody else has taken a step since `revision`. False if somebody has, or it is
+/// gone: then its bytes are not the caller's to touch.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn remove(tx: &mut Tx<'_>, id: &str) -> Result<bool> {
-    Ok(tx.execute("DELETE FROM uploads WHERE id = ?1", &[&id]).await? > 0)
+pub async fn remove(tx: &mut Tx<'_>, id: &str, revision: i64) -> Result<bool> {
+    Ok(tx.execute("DELETE FROM uploads WHERE id = ?1 AND revision = ?2", &[&id, &revision]).await? > 0)
 }
 
 /// Up to `limit` uploads that nobody has touched since `before`, oldest first.

@@ -48,6 +48,16 @@ pub async fn put(tx: &mut Tx<'_>, place: Place<'_>, role: &str, at: Timestamp) -
     Ok(changed)
 }
 
+/// The role held there.
+///
+/// # Errors
+/// Those of the database.
+pub async fn role(tx: &mut Tx<'_>, place: Place<'_>) -> Result<Option<String>> {
+    let sql = "SELECT role FROM grants WHERE subject_id = ?1 AND project_id = ?2 AND pattern = ?3";
+    let row = tx.query_opt(sql, &[&place.subject_id, &place.project_id, &place.pattern]).await?;
+    row.map(|row| row.get(0)).transpose()
+}
+
 /// Takes the role held there, and gives its name; `None` if there was none. Part of it is a new epoch.
 ///
 /// # Errors

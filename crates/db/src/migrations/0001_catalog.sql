@@ -20,6 +20,20 @@ CREATE TABLE repositories (
 CREATE UNIQUE INDEX repositories_by_name ON repositories (format, name) WHERE deleted_at IS NULL;
 CREATE INDEX repositories_by_project ON repositories (project_id, format, name);
 
+-- Which storages this database has rows for, by the identity that each drew when it was made.
+CREATE TABLE storages (
+    name @text PRIMARY KEY,
+    identity @text NOT NULL,
+    bound_at @int NOT NULL
+) @strict;
+
+-- Objects that a survey found and no row points at. They go when they are found again long after; a database that was
+-- restored from a backup must not take everything newer for rubbish.
+CREATE TABLE orphans (
+    object @text PRIMARY KEY,
+    found_at @int NOT NULL
+) @strict;
+
 -- Bytes by digest, shared by everything. Small ones and manifests lie in `content`, others under a key of a storage;
 -- the key is never used again, so removing an old object cannot harm a new push of the same digest.
 CREATE TABLE blobs (

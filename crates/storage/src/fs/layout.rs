@@ -78,11 +78,29 @@ fn unknown(tree: &Tree, found: &[u8]) -> OpenError {
 }
 
 fn write_version(tree: &Tree) -> io::Result<()> {
-    let unfinished = tree.path(Place::NewVersion);
+    write_whole(tree, VERSION.as_bytes(), Place::NewVersion, Place::Version)
+}
+
+/// The identity of the storage, drawn when it is opened for the first time.
+pub(super) fn identity(tree: &Tree) -> Result<String, OpenError> {
+    let failed = |source| OpenError::Io { root: tree.root.to_path_buf(), source };
+    match fs::read_to_string(tree.path(Place::Identity)) {
+        Ok(found) => Ok(found.trim_end().to_owned()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let drawn = hex::encode(rand::random::<[u8; 16]>());
+            write_whole(tree, drawn.as_bytes(), Place::NewIdentity, Place::Identity).map_err(failed)?;
+            Ok(drawn)
+        }
+        Err(error) => Err(failed(error)),
+    }
+}
+
+fn write_whole(tree: &Tree, content: &[u8], unfinished: Place<'_>, finished: Place<'_>) -> io::Result<()> {
+    let unfinished = tree.path(unfinished);
     let mut file = File::create(&unfinished)?;
-    file.write_all(VERSION.as_bytes())?;
+    file.write_all(content)?;
     file.sync_all()?;
-    fs::rename(unfinished, tree.path(Place::Version))?;
+    fs::rename(unfinished, tree.path(finished))?;
     sync_folder(&tree.root)
 }
 

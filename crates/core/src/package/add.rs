@@ -1,0 +1,234 @@
+//! Taking a package in. Order of writes: bytes, made durable and inspected, then in one transaction the blob's row, the link,
+//! the package's row and the order for a new index. What is refused leaves nothing behind, not even a new repository.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use tokio_util::io::{StreamReader, SyncIoBridge};
+use wharf_db::catalog::{audit, blobs, events, packages};
+use wharf_db::{Durability, Tx};
+use wharf_storage::{ByteStream, Hashing};
+use wharf_types::Algorithm;
+
+use super::{Added, Arrival};
+use crate::actor::about;
+use crate::publish::ask_for_index;
+use crate::repository::Target;
+use crate::upload::{Session, to_the_end};
+use crate::{Actor, Contents, Core, Error, Format, Result};
+
+/// Most bytes of a path; index rows of PostgreSQL end at 2704.
+const LONGEST_PATH: usize = 1024;
+/// Most bytes of a name, a version, an architecture and a channel.
+const LONGEST_NAME: usize = 255;
+
+/// How many packages are inspected at once: that is work for a processor, and memory to unpack into.
+pub(crate) struct Inspections(Semaphore);
+
+impl Default for Inspections {
+    fn default() -> Self {
+        Self(Semaphore::new(std::thread::available_parallelism().map_or(2, |n| n.get().max(2))))
+    }
+}
+
+struct Add {
+    target: Target,
+    repository: i64,
+    blob: blobs::Blob,
+    package: packages::Package,
+    actor: Actor,
+    publish_delay: std::time::Duration,
+}
+
+impl Core {
+    /// Takes a package in: stores it, has its format inspect it, writes it down and asks for a new index.
+    ///
+    /// # Errors
+    /// [`Error::PackageInvalid`], [`Error::PackageExists`] if the path holds other content.
+    pub async fn add_package(
+        &self,
+        target: &Target,
+        arrival: Arrival,
+        body: ByteStream,
+        actor: &Actor,
+    ) -> Result<Added> {
+        let format = self.format_of(target)?;
+        let (core, target, actor) = (self.clone(), target.clone(), actor.clone());
+        to_the_end(async move { core.take_body(&target, format, arrival, body, &actor).await }).await
+    }
+
+    async fn take_body(
+        &self,
+        target: &Target,
+        format: Arc<dyn Format>,
+        arrival: Arrival,
+        body: ByteStream,
+        actor: &Actor,
+    ) -> Result<Added> {
+        // No row will ever name this session, so it needs neither an id nor a repository.
+        let mut session = Session::new(String::new(), 0, Hashing::new(&[Algorithm::Sha256]));
+        let taken = session.take(&self.inner, body).await?;
+        let object = session.unfinished();
+        let outcome = match taken {
+            Some(error) => Err(Error::Interrupted(error)),
+            None => self.take_in(target, format, arrival, session, actor).await,
+        };
+        // An answer from the database that never came may hide a commit: then the object must stay.
+        let known = matches!(&outcome, Ok((_, true)) | Err(Error::Db(_)));
+        if let (false, Some((key, progress))) = (known, object) {
+            self.inner.storage.discard(&key, &progress).await?;
+            self.inner.storage.remove(&[key]).await?;
+        }
+        let (added, _) = outcome?;
+        self.inner.work.notify_one();
+        Ok(added)
+    }
+
+    /// With the flag whether the catalog points at the new bytes.
+    async fn take_in(
+        &self,
+        target: &Target,
+        format: Arc<dyn Format>,
+        arrival: Arrival,
+        session: Session,
+        actor: &Actor,
+    ) -> Result<(Added, bool)> {
+        let digest = session.digest(&self.inner, Algorithm::Sha256).await?;
+        if let Some((key, progress)) = session.unfinished() {
+            self.inner.storage.seal(&key, &progress).await?;
+        }
+        let blob = session.into_blob(digest, self.inner.storage.name());
+        let channel = arrival.channel.clone();
+        let contents = self.inspect(format, &blob, arrival).await?;
+        check(&contents, &channel)?;
+        let repository = self.ensure_repository(target, actor).await?;
+        let package = packages::Package {
+            path: contents.path,
+            name: contents.name,
+            version: contents.version,
+            architecture: contents.architecture,
+            digest,
+            size: blob.size,
+            channel,
+            fragment: contents.fragment,
+            created_at: self.inner.clock.now(),
+        };
+        let (target, actor) = (target.clone(), actor.clone());
+        let publish_delay = self.inner.config.publish_delay;
+        let args = Add { target, repository, blob, package, actor, publish_delay };
+        self.inner.db.write(Durability::Full, args, |tx, a| Box::pin(add(tx, a))).await
+    }
+
+    async fn inspect(&self, format: Arc<dyn Format>, blob: &blobs::Blob, arrival: Arrival) -> Result<Contents> {
+        // Never closed, so there is always a turn to come.
+        let turn = self.inner.inspections.0.acquire().await;
+        let content = self.open_place(&blob.place, 0..blob.size).await?;
+        let mut file = Watched { inner: SyncIoBridge::new(StreamReader::new(content)), failure: None };
+        let inspected = tokio::task::spawn_blocking(move || {
+            let contents = format.inspect(&mut file, &arrival);
+            (contents, file.failure)
+        });
+        let inspected = inspected.await;
+        drop(turn);
+        match inspected {
+            Ok((_, Some(failure))) => Err(wharf_storage::Error::Unavailable(failure).into()),
+            Ok((contents, None)) => contents.map_err(|refused| Error::PackageInvalid(refused.0)),
+            Err(error) => {
+                tracing::error!(%error, blob.digest = %blob.digest, "a package could not be inspected");
+                Err(Error::PackageInvalid("the package cannot be read".into()))
+            }
+        }
+    }
+}
+
+/// Remembers that it was the storage that failed, so that the package is not blamed for it.
+struct Watched<R> {
+    inner: R,
+    failure: Option<io::Error>,
+}
+
+impl<R: Read> Read for Watched<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.inner.read(buffer).map_err(|failure| {
+            let told = io::Error::new(failure.kind(), failure.to_string());
+            self.failure = Some(failure);
+            told
+        })
+    }
+}
+
+/// What a package says of itself goes into rows and their indexes, into URLs and onto mirrors' file systems.
+fn check(contents: &Contents, channel: &str) -> Result<()> {
+    let Contents { name, version, architecture, path, .. } = contents;
+    let refused = |why: String| Err(Error::PackageInvalid(why));
+    let shown = |text: &str| text.chars().take(100).collect::<String>();
+    for (what, text) in [("name", name.as_str()), ("version", version), ("architecture", architecture), ("channel", channel)] {
+        if text.len() > LONGEST_NAME || text.contains(char::is_control) {
+            return refused(format!("its {what} would be {:?}", shown(text)));
+        }
+    }
+    if name.is_empty() || version.is_empty() {
+        return refused("it has no name or no version".to_owned());
+    }
+    let plain = |part: &str| !part.is_empty() && part != "." && part != ".." && !part.contains('\\');
+    if path.len() > LONGEST_PATH || path.contains(char::is_control) || !path.split('/').all(plain) {
+        return refused(format!("its path would be {:?}", shown(path)));
+    }
+    Ok(())
+}
+
+async fn add(tx: &mut Tx<'_>, add: &Add) -> Result<(Added, bool)> {
+    let Add { target, repository, blob, package, actor, publish_delay } = add;
+    let at = package.created_at;
+    let added = |new| Added { path: package.path.clone(), digest: package.digest, new };
+    if let Some(there) = packages::find(tx, *repository, &package.path).await? {
+        if there.digest != package.digest || there.channel != package.channel {
+            return Err(Error::PackageExists { path: package.path.clone() });
+        }
+        let ours = blobs::find(tx, &blob.digest).await?.is_some_and(|found| found.place == blob.place);
+        return Ok((added(false), ours));
+    }
+    let fresh = blobs::insert(tx, blob, at).await?;
+    blobs::link(tx, *repository, &blob.digest, at).await?;
+    if !packages::insert(tx, *repository, package).await? {
+        return Err(Error::PackageExists { path: package.path.clone() });
+    }
+    let entry = actor.did("package.add", &target.name, at);
+    audit::append(tx, &about(entry, Some(package.path.clone()), Some(package.digest))).await?;
+    let payload = serde_json::json!({
+        "format": target.format, "repository": target.name.canonical(), "path": package.path, "digest": package.digest,
+    });
+    events::append(tx, at, "package.added", &payload.to_string()).await?;
+    ask_for_index(tx, target, (*repository, &package.channel), *publish_delay, at).await?;
+    Ok((added(true), fresh))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn contents(path: &str) -> Contents {
+        Contents { name: "a".into(), version: "1".into(), path: path.into(), ..Contents::default() }
+    }
+
+    #[test]
+    fn a_path_that_is_no_plain_path_is_refused() {
+        for path in ["", "/a", "a/", "a//b", "../a", "a/./b", "a\\b", "a\nb", "a\0", &"a".repeat(LONGEST_PATH + 1)] {
+            assert!(check(&contents(path), "").is_err(), "{path:?}");
+        }
+        assert!(check(&contents("pool/a/a+b_1~2^3.txt"), "stable").is_ok());
+    }
+
+    #[test]
+    fn what_no_row_can_hold_is_refused() {
+        let long = "a".repeat(LONGEST_NAME + 1);
+        for text in ["a\0", "a\nb", &long] {
+            assert!(check(&Contents { name: text.to_owned(), ..contents("a") }, "").is_err());
+            assert!(check(&Contents { version: text.to_owned(), ..contents("a") }, "").is_err());
+            assert!(check(&Contents { architecture: text.to_owned(), ..contents("a") }, "").is_err());
+            assert!(check(&contents("a"), text).is_err());
+        }
+        assert!(check(&Contents { version: String::new(), ..contents("a") }, "").is_err());
+    }
+}

@@ -1,0 +1,34 @@
+//! For tests that speak the wire: a whole server in this process, clients of every kind of caller, and builders for what they
+//! send. Everything here panics when it cannot do what the test asks for: such a test has failed.
+//!
+//! ```no_run
+//! # async fn example() {
+//! use wharf_testkit::{Image, TestServer};
+//!
+//! let server = TestServer::start_default().await;
+//! let digest = Image::new().layer("hello").push(&server.admin(), "team/app:v1").await;
+//! server.admin().get("/v2/team/app/manifests/v1").await.assert_status(200).assert_header("docker-content-digest", &digest);
+//! server.anonymous().get("/v2/team/app/manifests/v1").await.assert_status(401);
+//! # }
+//! ```
+#![expect(clippy::expect_used, clippy::panic, reason = "a helper that cannot help has failed the test")]
+
+mod answer;
+mod client;
+mod clock;
+mod fragile;
+mod image;
+mod index;
+mod people;
+mod raw;
+mod server;
+
+pub use answer::Answer;
+pub use client::{Client, Request};
+pub use clock::TestClock;
+pub use fragile::Fragile;
+pub use image::{Descriptor, Image, media, push_blob, sha256};
+pub use index::Index;
+pub use raw::{Raw, RawAnswer};
+pub use server::{ADMIN, ADMIN_PASSWORD, Backend, Options, Store, TestServer};
+pub use wharf_db::testing::Cluster;

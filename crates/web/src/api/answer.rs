@@ -1,0 +1,114 @@
+//! What handlers answer.
+
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION};
+use http::{HeaderValue, Response, StatusCode};
+use serde::Serialize;
+use utoipa::ToSchema;
+use wharf_wire::{Body, Context, bytes, empty};
+
+use super::body::Json;
+use super::endpoint::Form;
+use super::problem::Problem;
+
+/// What a handler can give.
+pub(super) trait Output: Send {
+    /// The status it is answered with.
+    const STATUS: StatusCode;
+
+    /// What the documentation says of its body; `None` if there is none.
+    fn form() -> Option<Form>;
+
+    /// Writes it.
+    fn reply(self) -> Result<Reply, Problem>;
+}
+
+/// An answer, but for what depends on the request.
+pub(super) struct Reply {
+    status: StatusCode,
+    content: Option<(&'static str, bytes::Bytes)>,
+    location: Option<String>,
+}
+
+/// Something was made, and is found at this path.
+pub(super) struct Created<T>(pub(super) String, pub(super) T);
+
+/// It was done, and there is nothing to say about it.
+pub(super) struct Done;
+
+/// Bytes that were made before, of this media type.
+pub(super) struct Ready(pub(super) &'static str, pub(super) bytes::Bytes);
+
+impl<T: Serialize + ToSchema + Send> Output for Json<T> {
+    const STATUS: StatusCode = StatusCode::OK;
+
+    fn form() -> Option<Form> {
+        Some(Form::json::<T>())
+    }
+
+    fn reply(self) -> Result<Reply, Problem> {
+        Ok(Reply { status: Self::STATUS, content: Some(json(&self.0)?), location: None })
+    }
+}
+
+impl<T: Serialize + ToSchema + Send> Output for Created<T> {
+    const STATUS: StatusCode = StatusCode::CREATED;
+
+    fn form() -> Option<Form> {
+        Some(Form::json::<T>())
+    }
+
+    fn reply(self) -> Result<Reply, Problem> {
+        Ok(Reply { status: Self::STATUS, content: Some(json(&self.1)?), location: Some(self.0) })
+    }
+}
+
+impl Output for Done {
+    const STATUS: StatusCode = StatusCode::NO_CONTENT;
+
+    fn form() -> Option<Form> {
+        None
+    }
+
+    fn reply(self) -> Result<Reply, Problem> {
+        Ok(Reply { status: Self::STATUS, content: None, location: None })
+    }
+}
+
+impl Output for Ready {
+    const STATUS: StatusCode = StatusCode::OK;
+
+    fn form() -> Option<Form> {
+        Some(Form { media_type: "application/json", schema: None })
+    }
+
+    fn reply(self) -> Result<Reply, Problem> {
+        Ok(Reply { status: Self::STATUS, content: Some((self.0, self.1)), location: None })
+    }
+}
+
+impl Reply {
+    /// The response.
+    pub(super) fn respond(self, context: &Context) -> Response<Body> {
+        let (media_type, body) = match self.content {
+            Some((media_type, content)) => (Some(media_type), bytes(content)),
+            None => (None, empty()),
+        };
+        let mut response = Response::new(body);
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        // Some answers hold secrets, and all of them age.
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(media_type) = media_type {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+        }
+        if let Some(location) = self.location.and_then(|path| HeaderValue::from_str(&context.location(&path)).ok()) {
+            headers.insert(LOCATION, location);
+        }
+        response
+    }
+}
+
+fn json<T: Serialize>(value: &T) -> Result<(&'static str, bytes::Bytes), Problem> {
+    let content = serde_json::to_vec(value).map_err(Problem::internal)?;
+    Ok(("application/json", content.into()))
+}

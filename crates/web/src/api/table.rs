@@ -1,0 +1,131 @@
+//! The table: every route with its operation, its access, its handler and its documentation.
+
+use std::sync::LazyLock;
+
+use http::Method;
+use wharf_auth::ServerVerb::{CreateProject, InspectServer, ListIdentities, ManageIdentities, ManageServer};
+use wharf_auth::Verb::{Delete, Govern, View};
+use wharf_auth::{ServerVerb, Verb};
+
+use super::endpoint::Rule::{self, Anyone, Catalog, OwnAccount, Project, Repository, Server, SignedIn};
+use super::endpoint::{Endpoint, row};
+use super::page::{LIMIT, PAGE};
+use super::{
+    account, audit, grants, groups, jobs, manifests, projects, repositories, robots, server, tags, tokens, users,
+};
+
+/// All rows. The first whose path fits answers.
+pub(super) static TABLE: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
+    [about_the_server(), own_account(), identities(), server_robots(), in_projects(), project_robots(), content()]
+        .into_iter()
+        .flatten()
+        .collect()
+});
+
+const GET: Method = Method::GET;
+const POST: Method = Method::POST;
+const PUT: Method = Method::PUT;
+const PATCH: Method = Method::PATCH;
+const DELETE: Method = Method::DELETE;
+
+/// Members and robots are seen by whoever may read who did what: maintainers, owners and auditors.
+const SEE_MEMBERS: Rule = Project(Verb::ReadAudit);
+
+#[rustfmt::skip]
+fn about_the_server() -> Vec<Endpoint> {
+    vec![
+        row(GET, "/api/openapi.json", "openapi", Anyone, server::openapi, "This document"),
+        row(GET, "/api/v1/version", "version", Anyone, server::version, "What runs here"),
+        row(GET, "/api/v1/server", "server.show", Server(InspectServer), server::show, "The state of the server"),
+        row(GET, "/api/v1/jobs", "jobs.list", Server(InspectServer), jobs::list, "Background jobs that are not done").query(&jobs::FILTER),
+        row(POST, "/api/v1/jobs/{job}/retry", "jobs.retry", Server(ManageServer), jobs::retry, "Gives a dead job another chance"),
+        row(GET, "/api/v1/audit", "audit.list", Server(ServerVerb::ReadAudit), audit::everything, "Who did what, newest first").query(&audit::EVERYTHING),
+    ]
+}
+
+#[rustfmt::skip]
+fn own_account() -> Vec<Endpoint> {
+    vec![
+        row(GET, "/api/v1/whoami", "whoami", SignedIn, account::whoami, "Who the caller is"),
+        row(PUT, "/api/v1/account/password", "account.change-password", OwnAccount, account::change_password, "Changes the caller's password"),
+        row(GET, "/api/v1/account/tokens", "tokens.list", OwnAccount, tokens::list, "The caller's personal tokens").query(&PAGE),
+        row(POST, "/api/v1/account/tokens", "tokens.create", OwnAccount, tokens::create, "Makes a personal token; the secret is shown this once"),
+        row(DELETE, "/api/v1/account/tokens/{token}", "tokens.revoke", OwnAccount, tokens::revoke, "Ends a personal token at once"),
+    ]
+}
+
+#[rustfmt::skip]
+fn identities() -> Vec<Endpoint> {
+    vec![
+        row(GET, "/api/v1/users", "users.list", Server(ListIdentities), users::list, "Users by name").query(&PAGE),
+        row(POST, "/api/v1/users", "users.create", Server(ManageIdentities), users::create, "Makes a user"),
+        row(GET, "/api/v1/users/{user}", "users.show", Server(ListIdentities), users::show, "A user"),
+        row(PATCH, "/api/v1/users/{user}", "users.update", Server(ManageIdentities), users::update, "Locks a user out, or lets it in again"),
+        row(DELETE, "/api/v1/users/{user}", "users.delete", Server(ManageIdentities), users::delete, "Deletes a user with its tokens, memberships and grants"),
+        row(PUT, "/api/v1/users/{user}/password", "users.set-password", Server(ManageIdentities), users::set_password, "Sets a user's password and ends its sessions"),
+        row(PUT, "/api/v1/users/{user}/server-roles", "users.set-server-roles", Server(ManageIdentities), users::set_server_roles, "Sets the server roles of a user"),
+        row(GET, "/api/v1/users/{user}/tokens", "users.list-tokens", Server(ListIdentities), tokens::list_of_user, "A user's personal tokens").query(&PAGE),
+        row(DELETE, "/api/v1/users/{user}/tokens/{token}", "users.revoke-token", Server(ManageIdentities), tokens::revoke_of_user, "Ends a user's personal token at once"),
+        row(POST, "/api/v1/htpasswd", "users.import", Server(ManageIdentities), users::import, "Makes users out of an htpasswd file with bcrypt hashes"),
+        row(GET, "/api/v1/groups", "groups.list", Server(ListIdentities), groups::list, "Groups by name").query(&PAGE),
+        row(POST, "/api/v1/groups", "groups.create", Server(ManageIdentities), groups::create, "Makes a group"),
+        row(DELETE, "/api/v1/groups/{group}", "groups.delete", Server(ManageIdentities), groups::delete, "Deletes a group with its grants"),
+        row(GET, "/api/v1/groups/{group}/members", "groups.members", Server(ListIdentities), groups::members, "The users in a group").query(&PAGE),
+        row(PUT, "/api/v1/groups/{group}/members/{member}", "groups.add-member", Server(ManageIdentities), groups::add_member, "Puts a user into a group"),
+        row(DELETE, "/api/v1/groups/{group}/members/{member}", "groups.remove-member", Server(ManageIdentities), groups::remove_member, "Takes a user out of a group"),
+    ]
+}
+
+#[rustfmt::skip]
+fn server_robots() -> Vec<Endpoint> {
+    vec![
+        row(GET, "/api/v1/robots", "robots.list", Server(ListIdentities), robots::list, "Server-wide robots by name").query(&PAGE),
+        row(POST, "/api/v1/robots", "robots.create", Server(ManageIdentities), robots::create_on_server, "Makes a server-wide robot; the secret is shown this once"),
+        row(GET, "/api/v1/robots/{robot}", "robots.show", Server(ListIdentities), robots::show, "A server-wide robot with its secrets"),
+        row(PATCH, "/api/v1/robots/{robot}", "robots.update", Server(ManageIdentities), robots::update, "Locks a server-wide robot out, or lets it in again"),
+        row(DELETE, "/api/v1/robots/{robot}", "robots.delete", Server(ManageIdentities), robots::delete, "Deletes a server-wide robot"),
+        row(POST, "/api/v1/robots/{robot}/rotate", "robots.rotate", Server(ManageIdentities), robots::rotate, "Gives a server-wide robot a new secret"),
+    ]
+}
+
+#[rustfmt::skip]
+fn in_projects() -> Vec<Endpoint> {
+    vec![
+        row(GET, "/api/v1/projects", "projects.list", Catalog, projects::list, "Projects by name").query(&PAGE),
+        row(POST, "/api/v1/projects", "projects.create", Server(CreateProject), projects::create, "Makes a project, and the caller its owner"),
+        row(GET, "/api/v1/projects/{project}", "projects.show", Project(View), projects::show, "A project"),
+        row(PATCH, "/api/v1/projects/{project}", "projects.update", Project(Govern), projects::update, "Makes a project public or private"),
+        row(DELETE, "/api/v1/projects/{project}", "projects.delete", Project(Govern), projects::delete, "Deletes an empty project"),
+        row(GET, "/api/v1/projects/{project}/grants", "grants.list", SEE_MEMBERS, grants::list, "Who has which role in a project").query(&PAGE),
+        row(PUT, "/api/v1/projects/{project}/grants", "grants.put", Project(Govern), grants::put, "Gives a role in a project, or changes it"),
+        row(DELETE, "/api/v1/projects/{project}/grants", "grants.remove", Project(Govern), grants::remove, "Takes a role in a project away").query(&grants::WHICH),
+        row(GET, "/api/v1/projects/{project}/audit", "audit.list-project", Project(Verb::ReadAudit), audit::of_project, "Who did what in a project, newest first").query(&audit::PROJECT),
+    ]
+}
+
+#[rustfmt::skip]
+fn project_robots() -> Vec<Endpoint> {
+    vec![
+        row(GET, "/api/v1/projects/{project}/robots", "project-robots.list", SEE_MEMBERS, robots::list, "Robots of a project by name").query(&PAGE),
+        row(POST, "/api/v1/projects/{project}/robots", "project-robots.create", Project(Govern), robots::create_in_project, "Makes a robot; the secret is shown this once"),
+        row(GET, "/api/v1/projects/{project}/robots/{robot}", "project-robots.show", SEE_MEMBERS, robots::show, "A robot with its secrets"),
+        row(PATCH, "/api/v1/projects/{project}/robots/{robot}", "project-robots.update", Project(Govern), robots::update, "Locks a robot out, or lets it in again"),
+        row(DELETE, "/api/v1/projects/{project}/robots/{robot}", "project-robots.delete", Project(Govern), robots::delete, "Deletes a robot"),
+        row(POST, "/api/v1/projects/{project}/robots/{robot}/rotate", "project-robots.rotate", Project(Govern), robots::rotate, "Gives a robot a new secret"),
+    ]
+}
+
+#[rustfmt::skip]
+fn content() -> Vec<Endpoint> {
+    vec![
+        row(GET, "/api/v1/repositories", "repositories.list", Catalog, repositories::list, "Repositories by name").query(&repositories::FILTER),
+        row(GET, "/api/v1/repositories/{format}/{repository+}", "repositories.show", Repository(View), repositories::show, "A repository"),
+        row(DELETE, "/api/v1/repositories/{format}/{repository+}", "repositories.delete", Repository(Govern), repositories::delete, "Deletes a repository with everything in it"),
+        row(GET, "/api/v1/repositories/{format}/{repository+}/-/tags", "tags.list", Repository(View), tags::list, "Tags by name").query(&PAGE),
+        row(DELETE, "/api/v1/repositories/{format}/{repository+}/-/tags/{tag}", "tags.delete", Repository(Delete), tags::delete, "Deletes a tag; the manifest stays"),
+        row(GET, "/api/v1/repositories/{format}/{repository+}/-/tags/{tag}/history", "tags.history", Repository(View), tags::history, "Where a tag pointed, newest first").query(&[LIMIT]),
+        row(GET, "/api/v1/repositories/{format}/{repository+}/-/manifests", "manifests.list", Repository(View), manifests::list, "Manifests by digest").query(&PAGE),
+        row(GET, "/api/v1/repositories/{format}/{repository+}/-/manifests/{reference}", "manifests.show", Repository(View), manifests::show, "What is known of a manifest"),
+        row(DELETE, "/api/v1/repositories/{format}/{repository+}/-/manifests/{reference}", "manifests.delete", Repository(Delete), manifests::delete, "Deletes a manifest with all its tags"),
+    ]
+}

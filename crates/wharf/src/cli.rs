@@ -1,0 +1,83 @@
+//! What can be typed.
+
+use clap::{Parser, Subcommand};
+
+use crate::command;
+use crate::failure::Outcome;
+
+/// The warehouse for your software: container images and, later, packages, in one self-hosted process.
+#[derive(Debug, Parser)]
+#[command(name = "wharf", version, about, disable_help_subcommand = true, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the server.
+    Serve(command::serve::Args),
+    /// Shows and checks the configuration of the server.
+    Config(command::config::Args),
+    /// Works on the data of a stopped server.
+    Admin(command::admin::Args),
+    /// Signs in to a server and remembers it.
+    Login(command::login::Args),
+    /// Forgets a server, and revokes the token that was made for this machine.
+    Logout(command::logout::Args),
+    /// Says who you are on the server.
+    Whoami(command::whoami::Args),
+    /// People.
+    User(command::user::Args),
+    /// Groups of people.
+    Group(command::group::Args),
+    /// Accounts of programs.
+    Robot(command::robot::Args),
+    /// Personal tokens.
+    Token(command::token::Args),
+    /// Projects: the first part of a repository's name.
+    Project(command::project::Args),
+    /// Who has which role in a project.
+    Grant(command::grant::Args),
+    /// Repositories.
+    Repo(command::repo::Args),
+    /// Tags of a repository.
+    Tag(command::tag::Args),
+    /// Manifests of a repository.
+    Manifest(command::manifest::Args),
+    /// Background work of the server.
+    Job(command::job::Args),
+    /// Who did what.
+    Audit(command::audit::Args),
+    /// Prints the completion of a shell.
+    Completion(command::completion::Args),
+    /// Prints the version.
+    Version(command::version::Args),
+}
+
+impl Cli {
+    /// Does what was typed.
+    pub(crate) fn run(self) -> Outcome {
+        match self.command {
+            Command::Serve(args) => args.run(),
+            Command::Config(args) => args.run(),
+            Command::Admin(args) => args.run(),
+            Command::Login(args) => args.run(),
+            Command::Logout(args) => args.run(),
+            Command::Whoami(args) => args.run(),
+            Command::User(args) => args.run(),
+            Command::Group(args) => args.run(),
+            Command::Robot(args) => args.run(),
+            Command::Token(args) => args.run(),
+            Command::Project(args) => args.run(),
+            Command::Grant(args) => args.run(),
+            Command::Repo(args) => args.run(),
+            Command::Tag(args) => args.run(),
+            Command::Manifest(args) => args.run(),
+            Command::Job(args) => args.run(),
+            Command::Audit(args) => args.run(),
+            Command::Completion(args) => args.run(),
+            Command::Version(args) => args.run(),
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! `wharf tag`.
+
+use clap::Subcommand;
+
+use crate::client::table::Columns;
+use crate::client::{Remote, confirm};
+use crate::command::repo::at;
+use crate::failure::Outcome;
+
+const LIST: Columns = &[("TAG", "name"), ("DIGEST", "digest"), ("SINCE", "updated_at")];
+const HISTORY: Columns = &[("WHEN", "at"), ("WHO", "actor"), ("FROM", "old"), ("TO", "new")];
+
+/// Arguments of `wharf tag`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    remote: Remote,
+    /// The format.
+    #[arg(long, default_value = "oci", global = true)]
+    format: Option<String>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Lists the tags of a repository.
+    List { repository: String },
+    /// Shows where a tag pointed, newest first.
+    History {
+        repository: String,
+        tag: String,
+        /// How many moves.
+        #[arg(long, default_value = "100")]
+        limit: usize,
+    },
+    /// Deletes a tag; the manifest stays.
+    Delete {
+        repository: String,
+        tag: String,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+impl Args {
+    /// Does what was asked.
+    pub(crate) fn run(self) -> Outcome {
+        let (remote, format) = (self.remote, self.format);
+        match self.command {
+            Command::List { repository } => remote.list(at("tags.list", format.as_deref(), &repository), None, LIST),
+            Command::History { repository, tag, limit } => {
+                remote.list(at("tags.history", format.as_deref(), &repository).at("tag", tag), Some(limit), HISTORY)
+            }
+            Command::Delete { repository, tag, yes } => {
+                confirm(yes, &format!("delete the tag {tag} of {repository}"))?;
+                let call = at("tags.delete", format.as_deref(), &repository).at("tag", &tag);
+                remote.change(call, &format!("tag {tag} of {repository} is deleted"))
+            }
+        }
+    }
+}

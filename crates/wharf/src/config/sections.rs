@@ -1,0 +1,159 @@
+//! Settings as the structs beside what they configure. Where nobody said anything, those structs' own defaults stand; a test
+//! holds the table's against them.
+
+use std::path::PathBuf;
+
+use wharf_web as web;
+
+use super::Config;
+use super::value::network;
+
+/// Where bytes go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Storage {
+    /// Files below this folder.
+    Local(PathBuf),
+    /// Nowhere that lasts.
+    Memory,
+}
+
+/// Which database.
+pub(crate) type Database = wharf_db::Config;
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Config {
+    /// `[storage]`.
+    pub(crate) fn storage(&self) -> Storage {
+        match self.text("storage.kind") {
+            Some("memory") => Storage::Memory,
+            _ => Storage::Local(self.path("storage.path")),
+        }
+    }
+
+    /// `[database]`.
+    pub(crate) fn database(&self) -> Database {
+        let url = self.text("database.url").unwrap_or_default();
+        match url.strip_prefix("sqlite:") {
+            Some(":memory:") => Database::SqliteMemory,
+            // Both `sqlite:path` and the `sqlite://path` of other programs.
+            Some(path) => Database::Sqlite { path: path.strip_prefix("//").unwrap_or(path).into() },
+            None => self.postgres(url),
+        }
+    }
+
+    fn postgres(&self, url: &str) -> Database {
+        let mut database = Database::postgres(url);
+        if let Database::Postgres { max_connections, connect_timeout, statement_timeout, .. } = &mut database {
+            set(max_connections, self.number("database.max_connections"));
+            set(connect_timeout, self.span("database.connect_timeout"));
+            set(statement_timeout, self.span("database.statement_timeout"));
+        }
+        database
+    }
+
+    /// `[listen]`, `[web]`, `[tls]`, `[metrics]`, and what `[limits]` and `[timeouts]` say of requests.
+    pub(crate) fn web(&self) -> web::Config {
+        let mut web = web::Config::default();
+        set(&mut web.listen, self.number("listen.address"));
+        web.external_url = self.text("web.external_url").map(|url| url.trim_end_matches('/').to_owned());
+        web.trusted_proxies = self.list("web.trusted_proxies").iter().filter_map(|text| network(text)).collect();
+        if self.text("web.proxy_headers") == Some("forwarded") {
+            web.proxy_headers = web::ProxyHeaders::Forwarded;
+        }
+        if let (Some(certificate), Some(key)) = (self.text("tls.certificate"), self.text("tls.key")) {
+            let mut tls = web::Tls::new(certificate, key);
+            set(&mut tls.reload_interval, self.span("tls.reload_interval"));
+            web.tls = Some(tls);
+        }
+        web.metrics.public = self.is_on("metrics.public");
+        web.metrics.token = self.text("metrics.token").map(str::to_owned);
+        if self.text("log.access") == Some("failures") {
+            web.access_log = web::AccessLog::Failures;
+        }
+        self.limit(&mut web.limits);
+        self.time(&mut web.timeouts);
+        web
+    }
+
+    fn limit(&self, limits: &mut web::Limits) {
+        set(&mut limits.connections, self.number("limits.connections"));
+        set(&mut limits.reserve, self.number("limits.reserve"));
+        limits.connections_per_address = self.number("limits.connections_per_address");
+        set(&mut limits.head_bytes, self.size("limits.head").and_then(|bytes| bytes.try_into().ok()));
+        set(&mut limits.uri_bytes, self.size("limits.uri").and_then(|bytes| bytes.try_into().ok()));
+        set(&mut limits.http2_streams, self.number("limits.http2_streams"));
+    }
+
+    fn time(&self, timeouts: &mut web::Timeouts) {
+        set(&mut timeouts.body_bytes_per_second, self.size("limits.body_rate").and_then(|bytes| bytes.try_into().ok()));
+        set(&mut timeouts.handshake, self.span("timeouts.handshake"));
+        set(&mut timeouts.head, self.span("timeouts.head"));
+        set(&mut timeouts.keep_alive, self.span("timeouts.keep_alive"));
+        set(&mut timeouts.body_idle, self.span("timeouts.body_idle"));
+        set(&mut timeouts.body_grace, self.span("timeouts.body_grace"));
+        set(&mut timeouts.write_idle, self.span("timeouts.write_idle"));
+        set(&mut timeouts.stop, self.span("timeouts.stop"));
+        set(&mut timeouts.stop_delay, self.span("timeouts.stop_delay"));
+        set(&mut timeouts.ready, self.span("timeouts.ready"));
+    }
+
+    /// `[auth]`.
+    pub(crate) fn auth(&self) -> wharf_auth::Config {
+        let mut auth = wharf_auth::Config::default();
+        set(&mut auth.service, self.text("auth.service").map(str::to_owned));
+        set(&mut auth.registry_token_ttl, self.span("auth.registry_token_lifetime"));
+        set(&mut auth.refresh_token_ttl, self.span("auth.refresh_token_lifetime"));
+        let memory = self.size("auth.hash_memory").and_then(|bytes| u32::try_from(bytes / 1024).ok());
+        set(&mut auth.hashing.memory_kib, memory);
+        set(&mut auth.hashing.passes, self.number("auth.hash_passes"));
+        set(&mut auth.hashing.at_once, self.number("auth.hash_at_once"));
+        set(&mut auth.throttle.free_per_account, self.number("auth.free_guesses_per_account"));
+        set(&mut auth.throttle.free_per_address, self.number("auth.free_guesses_per_address"));
+        set(&mut auth.throttle.first_wait, self.span("auth.first_wait"));
+        set(&mut auth.throttle.longest_wait, self.span("auth.longest_wait"));
+        auth
+    }
+
+    /// `[uploads]`, `[retention]`, `[push]`, `[publish]` and `[jobs]`.
+    pub(crate) fn core(&self) -> wharf_core::Config {
+        let mut core = wharf_core::Config::default();
+        set(&mut core.upload_expiry, self.span("retention.uploads"));
+        set(&mut core.review_delay, self.span("retention.unreferenced"));
+        set(&mut core.generation_retention, self.span("retention.generations"));
+        set(&mut core.event_retention, self.span("retention.events"));
+        set(&mut core.accept_sparse_images, Some(self.is_on("push.accept_sparse_images")));
+        set(&mut core.publish_delay, self.span("publish.delay"));
+        set(&mut core.job_lease, self.span("jobs.lease"));
+        set(&mut core.job_attempts, self.number("jobs.attempts"));
+        set(&mut core.job_poll, self.span("jobs.poll"));
+        set(&mut core.workers, self.number("jobs.workers"));
+        core
+    }
+
+    fn is_on(&self, key: &str) -> bool {
+        self.text(key) == Some("true")
+    }
+
+    /// `log.format`.
+    pub(crate) fn log_format(&self) -> LogFormat {
+        if self.text("log.format") == Some("json") { LogFormat::Json } else { LogFormat::Text }
+    }
+
+    pub(crate) fn path(&self, key: &str) -> PathBuf {
+        self.text(key).unwrap_or_default().into()
+    }
+}
+
+fn set<T>(field: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *field = value;
+    }
+}

@@ -1,0 +1,244 @@
+//! Every setting there is: its key in the file, its default and what it is for. The annotated example, the list of variables
+//! and `wharf config show` are made from this table; a test compares the defaults with the structs.
+
+use super::setting::Fallback::{self, Found, InData, Is, Unset};
+use super::setting::Setting;
+use super::value::Kind::{self, Address, Choice, Database, Networks, Number, Path, Size, Span, Switch, Text, Url};
+
+const fn setting(key: &'static str, kind: Kind, default: Fallback, doc: &'static str) -> Setting {
+    Setting { key, kind, default, secret: false, doc }
+}
+
+const fn secret(key: &'static str, default: Fallback, doc: &'static str) -> Setting {
+    Setting { key, kind: Kind::Text, default, secret: true, doc }
+}
+
+/// The table, in the order of the example.
+pub(crate) static SETTINGS: &[Setting] = &[
+    setting(
+        "data",
+        Path,
+        Found("./wharf-data", "/var/lib/wharf where that exists and is writable, else ./wharf-data"),
+        "The data directory: the embedded database, the local storage and the instance key live here unless told otherwise.",
+    ),
+    setting(
+        "listen.address",
+        Address,
+        Is("127.0.0.1:5000"),
+        "Where to listen. The default is reachable from this machine only: beyond it, set up [tls] or a proxy that does, \
+         and listen on 0.0.0.0:5000 or [::]:5000.",
+    ),
+    setting(
+        "web.external_url",
+        Url,
+        Unset("https://registry.example.com"),
+        "Scheme, host and path prefix under which clients reach this server. Needed behind a proxy that changes any of them.",
+    ),
+    setting(
+        "web.trusted_proxies",
+        Networks,
+        Is(""),
+        "Proxies whose X-Forwarded-For, X-Forwarded-Proto and X-Forwarded-Host are believed.",
+    ),
+    setting(
+        "web.proxy_headers",
+        Choice(&["x-forwarded", "forwarded"]),
+        Is("x-forwarded"),
+        "In which headers those proxies say it. Only one family is believed: a proxy that sets one hands the other on as it came.",
+    ),
+    setting(
+        "tls.certificate",
+        Path,
+        Unset("/etc/wharf/tls.crt"),
+        "Certificate chain (PEM). Read again when the file changes and on SIGHUP.",
+    ),
+    setting("tls.key", Path, Unset("/etc/wharf/tls.key"), "Private key of the certificate (PEM)."),
+    setting("tls.reload_interval", Span, Is("5s"), "How often the two files are looked at for a change."),
+    setting(
+        "storage.kind",
+        Choice(&["local", "memory"]),
+        Is("local"),
+        "Where bytes go: files of this machine, or memory, which forgets everything when the server stops.",
+    ),
+    setting("storage.path", Path, InData("", "storage"), "The folder of the local storage."),
+    Setting {
+        key: "database.url",
+        kind: Database,
+        default: InData("sqlite:", "wharf.db"),
+        secret: true,
+        doc: "sqlite:PATH for a file of this server alone, sqlite::memory: for nothing that lasts, or postgres://USER:PASSWORD@HOST/NAME \
+         for a PostgreSQL server that any number of servers may share.",
+    },
+    setting("database.max_connections", Number, Is("16"), "PostgreSQL: the most connections of this server."),
+    setting("database.connect_timeout", Span, Is("5s"), "PostgreSQL: how long to wait for a connection."),
+    setting("database.statement_timeout", Span, Is("30s"), "PostgreSQL: how long one statement may run."),
+    secret(
+        "admin.password",
+        Unset("a long secret"),
+        "The password of the first administrator. Read only when the database is new: afterwards it is changed by the API or \
+         `wharf admin reset-password`. Without it one is made up and shown once.",
+    ),
+    setting(
+        "admin.user",
+        Text,
+        Is("admin"),
+        "The name of the first administrator. Read only when the database is new.",
+    ),
+    secret(
+        "instance.key",
+        Unset("wharf-instance-key"),
+        "The key that encrypts secrets in the database, instead of the file below. All servers of one database need the same.",
+    ),
+    setting(
+        "instance.key_file",
+        Path,
+        InData("", "instance.key"),
+        "The file that holds the key. Made at the first start; afterwards a server without it refuses to start.",
+    ),
+    setting(
+        "auth.service",
+        Text,
+        Is("wharf"),
+        "The name that clients ask tokens for. Servers that share a database share it.",
+    ),
+    setting("auth.registry_token_lifetime", Span, Is("15m"), "How long a token of /token is good for."),
+    setting("auth.refresh_token_lifetime", Span, Is("90d"), "How long a refresh token of /token is good for."),
+    setting("auth.hash_memory", Size, Is("19MiB"), "Memory for hashing one password (Argon2id)."),
+    setting("auth.hash_passes", Number, Is("2"), "Passes over that memory."),
+    setting(
+        "auth.hash_at_once",
+        Number,
+        Found("4", "one per core, at most 4"),
+        "How many passwords are hashed at once.",
+    ),
+    setting(
+        "auth.free_guesses_per_account",
+        Number,
+        Is("10"),
+        "Wrong passwords for one account before it has to wait.",
+    ),
+    setting(
+        "auth.free_guesses_per_address",
+        Number,
+        Is("100"),
+        "Wrong passwords from one address before it has to wait.",
+    ),
+    setting(
+        "auth.first_wait",
+        Span,
+        Is("1s"),
+        "The first wait after too many wrong passwords; each further one doubles it.",
+    ),
+    setting("auth.longest_wait", Span, Is("5m"), "The longest wait."),
+    setting(
+        "limits.connections",
+        Number,
+        Is("8192"),
+        "Connections served at once; never more than the limit of open files allows.",
+    ),
+    setting(
+        "limits.reserve",
+        Number,
+        Is("64"),
+        "Connections beyond those, for health checks; others are told to come back later.",
+    ),
+    setting(
+        "limits.connections_per_address",
+        Number,
+        Unset("256"),
+        "Connections from one address at once, trusted proxies excepted.",
+    ),
+    setting(
+        "limits.head",
+        Size,
+        Is("32KiB"),
+        "The largest head of a request. Registry tokens with many scopes need room.",
+    ),
+    setting("limits.uri", Size, Is("8KiB"), "The longest path and query of a request."),
+    setting("limits.http2_streams", Number, Is("128"), "Requests at once on one HTTP/2 connection."),
+    setting(
+        "limits.body_rate",
+        Size,
+        Is("1KiB"),
+        "The least bytes a second of a request's body, on the average once timeouts.body_grace is over.",
+    ),
+    setting("timeouts.handshake", Span, Is("10s"), "From the first byte of a TLS handshake to its end."),
+    setting(
+        "timeouts.head",
+        Span,
+        Is("15s"),
+        "From the first byte of a request's head to its end, and from a new connection to its first request.",
+    ),
+    setting("timeouts.keep_alive", Span, Is("75s"), "Between two requests on one connection."),
+    setting("timeouts.body_idle", Span, Is("60s"), "Between two chunks of a request's body."),
+    setting("timeouts.body_grace", Span, Is("60s"), "How long a body may take before its rate counts."),
+    setting("timeouts.write_idle", Span, Is("60s"), "How long a client may leave a response untaken."),
+    setting("timeouts.stop", Span, Is("30s"), "How long requests in flight may take to finish when the server stops."),
+    setting(
+        "timeouts.stop_delay",
+        Span,
+        Is("0s"),
+        "How long the server goes on accepting after it was told to stop, with /readyz saying no, so that load balancers look elsewhere.",
+    ),
+    setting("timeouts.ready", Span, Is("3s"), "How long /readyz waits for the database and the storage."),
+    setting(
+        "metrics.public",
+        Switch,
+        Is("false"),
+        "Whether everyone may read /metrics. Administrators and auditors always may.",
+    ),
+    secret("metrics.token", Unset("a long secret"), "Whoever presents this as a bearer token may read /metrics."),
+    setting("retention.uploads", Span, Is("7d"), "An upload that nobody has touched for so long is forgotten."),
+    setting(
+        "retention.unreferenced",
+        Span,
+        Is("1d"),
+        "How long content that lost its last reference is kept before the collector looks at it.",
+    ),
+    setting(
+        "retention.generations",
+        Span,
+        Is("3d"),
+        "How long a package index stays readable after the next one is published, for clients in the middle of an update.",
+    ),
+    setting("retention.events", Span, Is("7d"), "How long events wait for somebody to fetch them."),
+    setting(
+        "push.accept_sparse_images",
+        Switch,
+        Is("false"),
+        "Whether an image may be pushed whose layers or configuration are not here. An index may always name images that are not.",
+    ),
+    setting(
+        "publish.delay",
+        Span,
+        Is("200ms"),
+        "How long a burst of uploads may delay the package index that lists them.",
+    ),
+    setting("jobs.workers", Number, Is("2"), "How many background jobs run at once."),
+    setting(
+        "jobs.attempts",
+        Number,
+        Is("12"),
+        "How often a background job is tried before it is given up and shown as dead.",
+    ),
+    setting(
+        "jobs.lease",
+        Span,
+        Is("60s"),
+        "How long a job is held without a sign of life before another worker takes it over.",
+    ),
+    setting("jobs.poll", Span, Is("2s"), "How often an idle worker looks for jobs that other servers have asked for."),
+    setting("log.format", Choice(&["text", "json"]), Is("text"), "How log lines look."),
+    setting(
+        "log.access",
+        Choice(&["all", "failures"]),
+        Is("all"),
+        "Which requests are logged: all but health checks, or those that failed through the server's fault.",
+    ),
+    setting(
+        "log.filter",
+        Text,
+        Is("info,tokio_postgres=warn"),
+        "Which log lines are written: a level, or directives such as `info,wharf_db=debug`. Its variable is WHARF_LOG.",
+    ),
+];

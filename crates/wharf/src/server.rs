@@ -1,0 +1,76 @@
+//! The server: put together, announced, run and stopped.
+
+mod assembly;
+mod data;
+mod first;
+mod key;
+mod log;
+mod password;
+mod signal;
+mod welcome;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use wharf_auth::{Auth, Bootstrap};
+use wharf_core::Core;
+use wharf_web::{App, Listener};
+
+use crate::config::Config;
+use crate::failure::{Failure, Outcome};
+pub(crate) use password::reset as reset_password;
+
+/// How often it is written down when credentials were last used.
+const FLUSH_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Runs the server until it is told to stop.
+///
+/// # Errors
+/// Whatever keeps it from starting, with what to do about it.
+pub(crate) async fn run(config: &Config) -> Outcome {
+    log::start(config)?;
+    signal::survive_hangups()?;
+    let stopped = signal::stop()?;
+    assembly::install_tls_provider();
+    let (core, parts) = assembly::core(config).await?;
+    let web = config.web();
+    // Before an administrator is made: a password that was shown for a server that did not start is lost.
+    let listener =
+        Listener::bind(&web).map_err(|error| Failure::new(error).hint("choose another address with --listen"))?;
+    let app = App::new(core.clone(), parts.doors, parts.api, &web).map_err(Failure::new)?;
+    let administrator = first::administrator(config, core.auth()).await?;
+    welcome::print(&welcome::Place::of(config, &listener), &administrator);
+    tracing::info!(address = %listener.address(), version = env!("CARGO_PKG_VERSION"), "ready");
+    serve(&core, listener, app, stopped).await?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn serve(core: &Core, listener: Listener, app: Arc<App>, stopped: impl Future<Output = ()>) -> Outcome {
+    let workers = core.start_workers();
+    let flusher = tokio::spawn(flush(core.auth().clone()));
+    let served = listener.serve(app, stopped).await.map_err(Failure::new);
+    workers.stop().await;
+    flusher.abort();
+    if let Err(error) = core.auth().flush().await {
+        tracing::warn!(%error, "when credentials were last used was not written down");
+    }
+    served
+}
+
+async fn flush(auth: Auth) {
+    let mut ticks = tokio::time::interval(FLUSH_INTERVAL);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = auth.flush().await {
+            tracing::warn!(%error, "when credentials were last used was not written down, trying again");
+        }
+    }
+}
+
+/// What the first start did about an administrator, for the welcome.
+struct Administrator {
+    name: String,
+    made: Bootstrap,
+}

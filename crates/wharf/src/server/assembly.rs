@@ -1,0 +1,86 @@
+//! The pieces: the only place that names concrete backends and the list of formats.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use wharf_auth::Auth;
+use wharf_core::{Core, Entropy, Parts};
+use wharf_db::Db;
+use wharf_oci::Oci;
+use wharf_storage::Storage;
+use wharf_storage::fs::Fs;
+use wharf_storage::memory::Memory;
+use wharf_types::Clock;
+use wharf_web::api::Api;
+use wharf_wire::{Door, Mounted};
+
+use super::{data, key};
+use crate::config::{self, Config};
+use crate::failure::{Failure, Outcome};
+
+/// The HTTP side of what the server holds.
+pub(super) struct Front {
+    pub(super) doors: Vec<Box<dyn Door>>,
+    pub(super) api: Api,
+}
+
+/// Every format is one line here.
+fn doors() -> Vec<Box<dyn Door>> {
+    vec![Box::new(Mounted::new(Oci))]
+}
+
+/// Opens database and storage, and puts the use cases over them.
+pub(super) async fn core(config: &Config) -> Outcome<(Core, Front)> {
+    let clock = Clock::system();
+    let db = database(config, "stop the other server, or give this one other data with --data").await?;
+    let instance_key = key::bind(config, &db, &clock).await?;
+    let storage = storage(config).await?;
+    let auth = Auth::new(db.clone(), &instance_key, clock.clone(), config.auth());
+    let doors = doors();
+    let formats = doors.iter().map(|door| door.format()).collect();
+    let names = doors.iter().map(|door| door.name()).collect();
+    let entropy = Entropy::system();
+    let core = Core::new(Parts { db, storage, auth, instance_key, clock, entropy, formats, config: config.core() });
+    core.bind_storage().await.map_err(|error| Failure::new(&error))?;
+    Ok((core, Front { doors, api: Api::new(names) }))
+}
+
+/// Opens the database, and makes it if it is not there. `locked` says what to do if another server has it.
+pub(super) async fn database(config: &Config, locked: &str) -> Outcome<Db> {
+    let database = config.database();
+    if let config::Database::Sqlite { path } = &database
+        && let Some(folder) = path.parent()
+    {
+        data::make_folder(folder)?;
+    }
+    Db::open(&database).await.map_err(|error| {
+        let failure = Failure::new(&error);
+        match error {
+            wharf_db::Error::Locked { .. } => failure.hint(locked),
+            wharf_db::Error::Unavailable(_) => failure.hint("check database.url: wharf config show --sources"),
+            _ => failure,
+        }
+    })
+}
+
+async fn storage(config: &Config) -> Outcome<Arc<dyn Storage>> {
+    match config.storage() {
+        config::Storage::Memory => Ok(Arc::new(Memory::new())),
+        config::Storage::Local(path) => {
+            data::make_folder(&path)?;
+            let open = move || Fs::open(path.clone()).map_err(|error| opened(&path, &error));
+            let fs = tokio::task::spawn_blocking(open).await.map_err(Failure::new)??;
+            Ok(Arc::new(fs))
+        }
+    }
+}
+
+fn opened(path: &Path, error: &wharf_storage::fs::OpenError) -> Failure {
+    Failure::new(format!("the storage in {} cannot be opened: {error}", path.display()))
+}
+
+/// One provider for all of TLS in this process.
+pub(super) fn install_tls_provider() {
+    // It fails only if one is installed already, which is as good.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+}

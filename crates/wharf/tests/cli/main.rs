@@ -1,0 +1,11 @@
+//! The real program: started, typed at, stopped.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a helper that cannot help has failed the test")]
+
+mod commands;
+mod configuration;
+mod directions;
+mod harness;
+mod lifecycle;
+mod permissions;
+mod reset;
+mod typed;

@@ -1,0 +1,109 @@
+//! Sizes and numbers: the largest that is taken, and what is said to more.
+
+use bytes::Bytes;
+use futures_util::stream;
+use http::Method;
+use http::header::CONTENT_TYPE;
+use serde_json::{Value, json};
+use wharf_testkit::{Image, Raw, TestServer, media};
+use wharf_types::Digest;
+
+use crate::backend::{on_every_backend, on_every_database};
+use crate::blob::Blob;
+use crate::refusal::Refusal;
+use crate::remains::assert_objects;
+use crate::repository::Repository;
+
+mod bytes_of_a_manifest {
+    use super::*;
+
+    on_every_backend! {
+        four_mebibytes_are_taken_and_a_byte_more_is_not,
+    }
+}
+
+mod numbers {
+    use super::*;
+
+    on_every_database! {
+        ten_thousand_layers_are_taken,
+        ten_thousand_missing_layers_are_refused_with_the_first_of_them,
+        more_layers_than_any_image_has_are_refused,
+        ten_gigabytes_of_manifest_are_refused_before_they_are_sent,
+    }
+}
+
+const MOST: usize = 4 * 1024 * 1024;
+
+/// A manifest of exactly this size.
+fn manifest_of(size: usize) -> Bytes {
+    let around = Image::new().annotation("note", "").manifest().len();
+    Image::new().annotation("note", &"x".repeat(size - around)).manifest()
+}
+
+async fn four_mebibytes_are_taken_and_a_byte_more_is_not(server: &TestServer) {
+    let repository = Repository::new(server, "team/app");
+    repository.push(&Blob::of("{}")).await;
+    let (most, more) = (manifest_of(MOST), manifest_of(MOST + 1));
+    assert_eq!(most.len(), MOST);
+    repository.put_manifest("most", media::MANIFEST, most.clone()).await.assert_status(201);
+    repository.get("manifests/most").await.assert_status(200).assert_body(&most);
+    let detail = repository.put_manifest("more", media::MANIFEST, more.clone()).await.refused(413, "MANIFEST_INVALID");
+    assert_eq!(detail["limitBytes"], MOST);
+    let chunks: Vec<_> = more.chunks(65_536).map(|chunk| std::io::Result::Ok(Bytes::copy_from_slice(chunk))).collect();
+    let request = repository.request(Method::PUT, "manifests/more").header(CONTENT_TYPE, media::MANIFEST);
+    request.body(reqwest::Body::wrap_stream(stream::iter(chunks))).send().await.refused(413, "MANIFEST_INVALID");
+    repository.get("manifests/more").await.refused(404, "MANIFEST_UNKNOWN");
+    assert_objects(server, 0).await;
+}
+
+/// An image with so many layers that all differ.
+fn many_layers(count: usize, media_type: Option<&str>) -> String {
+    let layer = |number: usize| {
+        let mut layer = json!({ "digest": Digest::sha256(&number.to_le_bytes()), "size": 8 });
+        if let Some(media_type) = media_type {
+            layer["mediaType"] = json!(media_type);
+        }
+        layer
+    };
+    let config = json!({ "mediaType": media::EMPTY, "digest": Digest::sha256(b"{}"), "size": 2 });
+    let layers: Vec<Value> = (0..count).map(layer).collect();
+    json!({ "schemaVersion": 2, "mediaType": media::MANIFEST, "config": config, "layers": layers }).to_string()
+}
+
+async fn ten_thousand_layers_are_taken(server: &TestServer) {
+    let repository = Repository::new(server, "team/app");
+    repository.push(&Blob::of("{}")).await;
+    let manifest = many_layers(10_000, Some("application/vnd.oci.image.layer.nondistributable.v1.tar"));
+    repository.put_manifest("v1", media::MANIFEST, manifest.clone()).await.assert_status(201);
+    repository.get("manifests/v1").await.assert_status(200).assert_body(&manifest);
+    repository.delete(&format!("manifests/{}", Digest::sha256(manifest.as_bytes()))).await.assert_status(202);
+}
+
+async fn ten_thousand_missing_layers_are_refused_with_the_first_of_them(server: &TestServer) {
+    let repository = Repository::new(server, "team/app");
+    repository.push(&Blob::of("{}")).await;
+    let refused = repository.put_manifest("v1", media::MANIFEST, many_layers(10_000, Some(media::LAYER))).await;
+    let detail = refused.refused(400, "MANIFEST_BLOB_UNKNOWN");
+    assert!(refused.text().contains("10000 blob(s)"), "{refused}");
+    assert_eq!(detail.as_array().unwrap().len(), 20);
+}
+
+async fn more_layers_than_any_image_has_are_refused(server: &TestServer) {
+    let repository = Repository::new(server, "team/app");
+    let refused = repository.put_manifest("v1", media::MANIFEST, many_layers(10_001, None)).await;
+    refused.refused(400, "MANIFEST_INVALID");
+    assert!(refused.text().contains("10001") && refused.text().contains("10000"), "{refused}");
+}
+
+async fn ten_gigabytes_of_manifest_are_refused_before_they_are_sent(server: &TestServer) {
+    let admin = server.admin().authorization().unwrap();
+    let mut raw = Raw::connect(server.address()).await;
+    raw.send(format!(
+        "PUT /v2/team/app/manifests/v1 HTTP/1.1\r\nHost: a\r\nAuthorization: {admin}\r\n\
+         Content-Type: {}\r\nContent-Length: 10737418240\r\n\r\n",
+        media::MANIFEST
+    ))
+    .await;
+    raw.answer().await.refused(413, "MANIFEST_INVALID");
+}

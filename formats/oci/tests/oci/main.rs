@@ -1,0 +1,38 @@
+//! The distribution-spec 1.1 as clients and attackers meet it: every endpoint over HTTP, against a server in this process, on
+//! each pair of places for rows and bytes. After each fact nothing may lie in the storage that no row points at.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a function of a test that cannot go on has failed it"
+)]
+
+mod backend;
+mod blob;
+mod refusal;
+mod remains;
+mod repository;
+
+mod bombs;
+mod catalog;
+mod chunks;
+mod creation;
+mod crossings;
+mod deletion;
+mod hidden;
+mod isolation;
+mod limits;
+mod malformed;
+mod manifests;
+mod mount;
+mod names;
+mod paging;
+mod paths;
+mod pulls;
+mod pushes;
+mod races;
+mod referrers;
+mod resume;
+mod roles;
+mod shapes;
+mod tokens;

@@ -1,0 +1,110 @@
+//! Versioned text files: the smallest complete format. It is for tests, and a model to begin the next format from.
+//!
+//! A package is a header (`Name: x`, `Version: 1.2`, perhaps `Architecture: …` and others), an empty line and a text. A repository
+//! has channels; each publishes an `Index` of its packages, a signed `Release` that names the index by its digest, and `Index.sig`.
+
+mod error;
+mod index;
+mod operation;
+mod package;
+mod route;
+mod serve;
+
+use std::io::Read;
+
+use async_trait::async_trait;
+use http::request::Parts;
+use http::{Request, Response};
+use wharf_auth::Permit;
+use wharf_core::{Arrival, Contents, Core, Format, IndexError, InspectError, Publication};
+use wharf_types::FormatName;
+use wharf_wire::{Body, Context, Protocol, Scheme};
+
+pub use error::Error;
+pub use operation::{Channel, InvalidChannel, Op};
+
+/// The format's name.
+pub const NAME: FormatName = FormatName::new("text");
+
+/// Versioned text files.
+#[derive(Debug, Clone)]
+pub struct Text {
+    packages_per_segment: usize,
+}
+
+impl Text {
+    /// With so many packages in a segment of the index, on the average.
+    pub fn with_segments_of(packages: usize) -> Self {
+        Self { packages_per_segment: packages }
+    }
+}
+
+impl Default for Text {
+    fn default() -> Self {
+        Self::with_segments_of(256)
+    }
+}
+
+#[async_trait]
+impl Format for Text {
+    fn name(&self) -> FormatName {
+        NAME
+    }
+
+    fn inspect(&self, file: &mut dyn Read, arrival: &Arrival) -> Result<Contents, InspectError> {
+        package::inspect(file, arrival)
+    }
+
+    async fn index(&self, publication: &mut Publication) -> Result<(), IndexError> {
+        index::publish(publication, self.packages_per_segment).await
+    }
+}
+
+#[async_trait]
+impl Protocol for Text {
+    type Op = Op;
+    type Error = Error;
+
+    fn mounts(&self) -> &'static [&'static str] {
+        &["/text", "/api/packages"]
+    }
+
+    fn scheme(&self) -> Scheme {
+        Scheme::Basic
+    }
+
+    fn parse(&self, head: &Parts) -> Result<Op, Error> {
+        route::parse(head)
+    }
+
+    fn scope(&self, _: &Op) -> String {
+        String::new()
+    }
+
+    async fn serve(
+        &self,
+        core: &Core,
+        permit: Permit<Op>,
+        request: Request<Body>,
+        context: &Context,
+    ) -> Result<Response<Body>, Error> {
+        let call = Call { core, permit, context };
+        let (head, body) = request.into_parts();
+        match call.permit.op() {
+            Op::AddPackage { name, channel, wait } => call.add_package(name, channel, *wait, body).await,
+            Op::ReadPackage { name, path } => call.package(name, path, &head).await,
+            Op::RemovePackage { name, channel, path, wait } => call.remove_package(name, channel, path, *wait).await,
+            Op::ReadIndex { name, channel, file } => call.index(name, channel, file, &head).await,
+            Op::ReadIndexByHash { name, digest } => call.index_by_hash(name, digest, &head).await,
+            Op::ReadKeys { name } => call.keys(name).await,
+            Op::ReadSetup { name } => call.setup(name).await,
+        }
+    }
+}
+
+/// A request that may be answered.
+struct Call<'a> {
+    core: &'a Core,
+    permit: Permit<Op>,
+    context: &'a Context,
+}

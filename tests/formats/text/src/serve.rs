@@ -1,0 +1,202 @@
+//! Answers: packages, index files, keys, and how to use them.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::header::{
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_RANGE,
+    LOCATION, RANGE,
+};
+use http::request::Parts;
+use http::{Method, Response, StatusCode};
+use wharf_core::{Actor, Arrival, ByteStream, PublishedFile, Target};
+use wharf_types::{Digest, RepoName};
+use wharf_wire::{Body, ByteRange, bytes, chunks, empty, etag, is_unchanged, stream};
+
+use crate::index::{INDEX, key_id};
+use crate::{Call, Channel, Error, NAME};
+
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+/// Content under a digest never changes; who may read it does, so shared caches stay out.
+const FOR_EVER: HeaderValue = HeaderValue::from_static("private, max-age=31536000, immutable");
+/// Asked for again each time, which costs an answer without a body where nothing has changed.
+const ASK_AGAIN: HeaderValue = HeaderValue::from_static("private, no-cache");
+/// How long `?wait=1` waits.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A file and how it is handed out.
+struct Content<'a> {
+    digest: &'a Digest,
+    size: u64,
+    caching: HeaderValue,
+}
+
+/// What of it an answer holds.
+struct Part {
+    status: StatusCode,
+    range: Range<u64>,
+}
+
+impl Call<'_> {
+    fn target(&self, name: &RepoName) -> Target {
+        Target::pushed(NAME, name.clone(), &self.permit)
+    }
+
+    fn actor(&self) -> Actor {
+        Actor::new(self.permit.identity(), self.context.origin())
+    }
+
+    async fn published(&self, target: &Target, channel: &Channel) -> Result<(), Error> {
+        self.core.wait_until_published(target, channel.as_str(), PATIENCE).await.map_err(|error| match error {
+            wharf_core::Error::NotPublished(_) => Error::NotPublished(error),
+            other => other.into(),
+        })
+    }
+
+    pub(crate) async fn add_package(
+        &self,
+        name: &RepoName,
+        channel: &Channel,
+        wait: bool,
+        body: Body,
+    ) -> Result<Response<Body>, Error> {
+        let target = self.target(name);
+        let arrival = Arrival { channel: channel.to_string(), file_name: None };
+        let added = self.core.add_package(&target, arrival, chunks(body), &self.actor()).await?;
+        if wait {
+            self.published(&target, channel).await?;
+        }
+        let path = format!("/text/{}/{}", name.full(), added.path);
+        let mut response = text(format!("{}\n", added.path));
+        *response.status_mut() = if added.new { StatusCode::CREATED } else { StatusCode::OK };
+        let location = HeaderValue::from_str(&self.context.location(&path));
+        response.headers_mut().extend(location.ok().map(|location| (LOCATION, location)));
+        Ok(response)
+    }
+
+    pub(crate) async fn remove_package(
+        &self,
+        name: &RepoName,
+        channel: &Channel,
+        path: &str,
+        wait: bool,
+    ) -> Result<Response<Body>, Error> {
+        let target = self.target(name);
+        self.core.remove_package(&target, path, &self.actor()).await?;
+        if wait {
+            self.published(&target, channel).await?;
+        }
+        let mut response = Response::new(empty());
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        Ok(response)
+    }
+
+    pub(crate) async fn package(&self, name: &RepoName, path: &str, head: &Parts) -> Result<Response<Body>, Error> {
+        let blob = self.core.package(&self.target(name), path).await?;
+        let content = Content { digest: &blob.digest, size: blob.size, caching: ASK_AGAIN };
+        content.answer(head, async |range| Ok(self.core.open_blob(&blob, range).await?)).await
+    }
+
+    pub(crate) async fn index(
+        &self,
+        name: &RepoName,
+        channel: &Channel,
+        file: &str,
+        head: &Parts,
+    ) -> Result<Response<Body>, Error> {
+        let file = self.core.index_file(&self.target(name), channel.as_str(), file).await?;
+        self.index_file(&file, ASK_AGAIN, head).await
+    }
+
+    pub(crate) async fn index_by_hash(
+        &self,
+        name: &RepoName,
+        digest: &Digest,
+        head: &Parts,
+    ) -> Result<Response<Body>, Error> {
+        let file = self.core.index_file_by_digest(&self.target(name), digest).await?;
+        self.index_file(&file, FOR_EVER, head).await
+    }
+
+    async fn index_file(&self, found: &PublishedFile, caching: HeaderValue, head: &Parts) -> Result<Response<Body>, Error> {
+        let content = Content { digest: &found.file.digest, size: found.file.size, caching };
+        content.answer(head, async |range| Ok(self.core.open_index_file(found, range).await?)).await
+    }
+
+    pub(crate) async fn keys(&self, name: &RepoName) -> Result<Response<Body>, Error> {
+        let keys = self.core.signing_keys(&self.target(name)).await?;
+        let line = |key: &wharf_core::PublicKey| format!("{} {} {}\n", key_id(key), key.kind, STANDARD.encode(&key.public));
+        Ok(text(keys.iter().map(line).collect()))
+    }
+
+    pub(crate) async fn setup(&self, name: &RepoName) -> Result<Response<Body>, Error> {
+        let name = self.core.repository(&self.target(name)).await?.name.full();
+        let url = format!("{}/text/{name}", self.context.base_url);
+        Ok(text(format!(
+            "# the repository {name}\n\
+             curl -u USER -o {key}.keys {url}/key\n\
+             # what is in it\n\
+             curl -u USER {url}/CHANNEL/{INDEX}\n\
+             # one package more\n\
+             curl -u USER -T FILE '{url}/CHANNEL/upload?wait=1'\n",
+            key = name.replace('/', "-"),
+        )))
+    }
+}
+
+impl Content<'_> {
+    /// All of it, the part that is asked for, or word that the client has it.
+    async fn answer(
+        &self,
+        head: &Parts,
+        open: impl AsyncFnOnce(Range<u64>) -> Result<ByteStream, Error>,
+    ) -> Result<Response<Body>, Error> {
+        let tag = etag(&self.digest.to_string());
+        if is_unchanged(&head.headers, &tag) {
+            return Ok(self.described(&tag, StatusCode::NOT_MODIFIED, empty()));
+        }
+        let part = self.part(&head.headers, &tag)?;
+        let unread = head.method == Method::HEAD || part.range.is_empty();
+        let body = if unread { empty() } else { stream(open(part.range.clone()).await?) };
+        let mut response = self.described(&tag, part.status, body);
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_LENGTH, (part.range.end - part.range.start).into());
+        headers.insert(CONTENT_TYPE, TEXT);
+        headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        if part.status == StatusCode::PARTIAL_CONTENT {
+            let text = format!("bytes {}-{}/{}", part.range.start, part.range.end.saturating_sub(1), self.size);
+            headers.extend(HeaderValue::from_str(&text).ok().map(|value| (CONTENT_RANGE, value)));
+        }
+        Ok(response)
+    }
+
+    fn part(&self, headers: &HeaderMap, tag: &str) -> Result<Part, Error> {
+        let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+        // A client that goes on with half a file wants the other half of the same file, or all of the new one.
+        let wanted = text(RANGE).filter(|_| text(IF_RANGE).is_none_or(|known| known == tag));
+        match ByteRange::read(wanted, self.size) {
+            ByteRange::Whole => Ok(Part { status: StatusCode::OK, range: 0..self.size }),
+            ByteRange::Part(range) => Ok(Part { status: StatusCode::PARTIAL_CONTENT, range }),
+            ByteRange::Unsatisfiable => Err(Error::RangeNotSatisfiable(self.size)),
+        }
+    }
+
+    fn described(&self, tag: &str, status: StatusCode, body: Body) -> Response<Body> {
+        let mut response = Response::new(body);
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.extend(HeaderValue::from_str(tag).ok().map(|tag| (ETAG, tag)));
+        headers.insert(CACHE_CONTROL, self.caching.clone());
+        response
+    }
+}
+
+fn text(text: String) -> Response<Body> {
+    let size = text.len();
+    let mut response = Response::new(bytes(text));
+    response.headers_mut().insert(CONTENT_TYPE, TEXT);
+    response.headers_mut().insert(CONTENT_LENGTH, size.into());
+    response
+}

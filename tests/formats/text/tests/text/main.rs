@@ -1,0 +1,24 @@
+//! The format contract, proven by the smallest format: everything that APT, YUM and Helm will need of it, as clients meet it,
+//! with rows in SQLite and in PostgreSQL.
+#![expect(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a function of a test that cannot go on has failed it")]
+
+mod backend;
+mod hooked;
+mod note;
+mod shelf;
+
+mod failures;
+mod files;
+mod generations;
+mod leases;
+mod loops;
+mod mounts;
+mod refusals;
+mod removals;
+mod replicas;
+mod roles;
+mod segments;
+mod signatures;
+mod trail;
+mod uploads;
+mod waiting;

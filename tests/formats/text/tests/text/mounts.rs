@@ -1,0 +1,63 @@
+//! Two addresses, one repository; and two formats, two repositories.
+
+use wharf_testkit::{Image, TestServer};
+
+use crate::backend::on_every_database;
+use crate::note::{index_of, note};
+use crate::shelf::Shelf;
+
+on_every_database! {
+    both_addresses_lead_to_one_repository,
+    repositories_of_two_formats_may_have_one_name,
+    a_setup_page_says_what_to_copy,
+}
+
+async fn both_addresses_lead_to_one_repository(server: &TestServer) {
+    let here = Shelf::new(server, "team/notes");
+    let there = here.at_other_address();
+    let notes = ["a", "b"].map(|name| note(name, "1"));
+    here.add("stable", &notes[0]).await;
+    let upload = "/api/packages/team/text/notes/upload?channel=stable&wait=1";
+    let posted = server.admin().post(upload, notes[1].file()).await;
+    assert_eq!(posted.assert_status(201).location(), here.path(&notes[1].path("stable")));
+    assert_eq!(here.verified("stable").await, there.verified("stable").await);
+    assert_eq!(here.verified("stable").await.index, index_of("stable", &notes));
+    assert_eq!(here.keys().await, there.keys().await);
+    there.get(&notes[0].path("stable")).await.assert_status(200).assert_body(notes[0].file());
+    there.delete(&format!("{}?wait=1", notes[0].path("stable"))).await.assert_status(204);
+    assert_eq!(here.index("stable").await, notes[1].entry("stable"));
+    server.admin().put("/api/packages/team/text/notes/upload?wait=1", note("c", "1").file()).await.assert_status(201);
+    assert_eq!(here.index("main").await, note("c", "1").entry("main"));
+    // What is not ours below the same prefix is nobody's, and the API stays where it is.
+    server.admin().get("/api/packages/team/debian/notes/key").await.assert_status(404);
+    server.admin().get("/api/v1/projects/team").await.assert_status(200);
+    server.anonymous().get("/api/packages/team/text/notes/key").await.assert_status(401);
+}
+
+async fn repositories_of_two_formats_may_have_one_name(server: &TestServer) {
+    let shelf = Shelf::new(server, "team/notes");
+    let a = note("a", "1");
+    shelf.add("stable", &a).await;
+    server.admin().get("/v2/team/notes/tags/list").await.assert_status(404);
+    Image::new().layer("hello").push(&server.admin(), "team/notes:v1").await;
+    server.admin().get("/v2/team/notes/tags/list").await.assert_status(200);
+    // The bytes of a package are no blob of the image repository of the same name.
+    let digest = wharf_testkit::sha256(a.file());
+    server.admin().get(&format!("/v2/team/notes/blobs/{digest}")).await.assert_status(404);
+    assert_eq!(shelf.verified("stable").await.index, a.entry("stable"));
+}
+
+async fn a_setup_page_says_what_to_copy(server: &TestServer) {
+    let shelf = Shelf::new(server, "team/notes");
+    shelf.add("stable", &note("a", "1")).await;
+    let page = shelf.get("setup").await;
+    let text = page.assert_status(200).assert_header("content-type", "text/plain; charset=utf-8").text();
+    let url = format!("{}/text/team/notes", server.url());
+    for line in [
+        format!("curl -u USER -o team-notes.keys {url}/key"),
+        format!("curl -u USER {url}/CHANNEL/Index"),
+        format!("curl -u USER -T FILE '{url}/CHANNEL/upload?wait=1'"),
+    ] {
+        assert!(text.lines().any(|known| known == line), "{line}\n{text}");
+    }
+}

@@ -1,0 +1,88 @@
+//! `?wait=1`.
+
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use tokio::sync::Semaphore;
+use wharf_testkit::{Backend, Options, TestServer};
+
+use crate::backend::{idle, open_jobs, soon, with};
+use crate::hooked::{Hooked, When};
+use crate::note::note;
+use crate::shelf::Shelf;
+
+/// A server whose indexes are each made when the gate lets it through.
+fn gated() -> (Options, Arc<Semaphore>) {
+    let gate = Arc::new(Semaphore::new(0));
+    let through = Arc::clone(&gate);
+    let hooked = Hooked::new(When::Before, move |_| {
+        let gate = Arc::clone(&through);
+        async move {
+            gate.acquire().await.expect("a gate").forget();
+            Ok(())
+        }
+        .boxed()
+    });
+    let options = with(hooked).core(|core: &mut wharf_core::Config| core.publish_delay = std::time::Duration::ZERO);
+    (options, gate)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_answer_comes_although_others_go_on_changing_the_channel() {
+    for backend in [Backend::Sqlite, Backend::Postgres] {
+        let (options, gate) = gated();
+        let server = TestServer::start(options.backend(backend)).await;
+        let shelf = Shelf::new(&server, "team/notes");
+        // One is being made, and has perhaps seen less than the next.
+        shelf.put("stable", note("first", "1").file()).await.assert_status(201);
+        let waiting = {
+            let shelf = shelf.clone();
+            tokio::spawn(async move { shelf.add("stable", &note("mine", "1")).await })
+        };
+        crate::backend::eventually("mine is here", async || {
+            shelf.get("stable/packages/mine_1.txt").await.status == 200
+        })
+        .await;
+        for n in 0.. {
+            if waiting.is_finished() {
+                break;
+            }
+            assert!(n < 10, "the answer has to come");
+            // There is always one that is being made, and before it is done another that waits.
+            shelf.put("stable", note(&format!("other{n}"), "1").file()).await.assert_status(201);
+            let before = generations(&shelf).await;
+            gate.add_permits(1);
+            crate::backend::eventually("a generation is made", async || generations(&shelf).await > before).await;
+            tokio::task::yield_now().await;
+            assert!(open_jobs(&server).await > 0);
+        }
+        soon(waiting).await.expect("an answer");
+        assert!(shelf.index("stable").await.contains("Name: mine\n"));
+        gate.add_permits(100);
+        server.stop().await;
+    }
+}
+
+/// How many have left their line.
+async fn generations(shelf: &Shelf) -> usize {
+    shelf.get("stable/Index.sig").await.text().lines().filter(|line| line.starts_with("sha256:")).count()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_answer_comes_from_the_work_of_anybody() {
+    for backend in [Backend::Sqlite, Backend::Postgres] {
+        let server = TestServer::start(idle().backend(backend)).await;
+        let shelf = Shelf::new(&server, "team/notes");
+        let (answer, ()) = soon(futures_util::future::join(
+            shelf.client.put("/text/team/notes/stable/upload?wait=1", note("a", "1").file()),
+            async {
+                while !server.core().run_one("somebody").await.expect("a database") || open_jobs(&server).await > 0 {
+                    tokio::task::yield_now().await;
+                }
+            },
+        ))
+        .await;
+        answer.assert_status(201);
+        assert_eq!(shelf.index("stable").await, note("a", "1").entry("stable"));
+    }
+}
