@@ -24,6 +24,10 @@ enum Key {
     Account([u8; 16]),
     V4(u32),
     V6(u64),
+    /// Unknown tokens from an address are counted by themselves: a forgotten program with a revoked secret must not keep
+    /// people behind the same address from signing in.
+    TokensV4(u32),
+    TokensV6(u64),
 }
 
 #[derive(Default, Clone, Copy)]
@@ -51,7 +55,12 @@ impl Guess {
 
     /// Guesses at 256 random bits do no harm to the account whose name is beside them.
     pub(crate) fn at_token(from: Option<IpAddr>, at: Timestamp) -> Self {
-        Self { account: None, address: from.map(Key::of), at }
+        let address = from.map(|address| match Key::of(address) {
+            Key::V4(address) => Key::TokensV4(address),
+            Key::V6(prefix) => Key::TokensV6(prefix),
+            other => other,
+        });
+        Self { account: None, address, at }
     }
 }
 
@@ -171,6 +180,18 @@ mod tests {
         }
         assert_eq!(seconds(throttle.wait(guess("f", "2001:db8:1:2:ffff::9", 0))), 1);
         assert_eq!(seconds(throttle.wait(guess("f", "2001:db8:1:3::1", 0))), 0);
+    }
+
+    #[test]
+    fn unknown_tokens_slow_down_tokens_and_not_passwords() {
+        let throttle = Throttle::new(SETTINGS);
+        let from = Some("10.0.0.1".parse().unwrap());
+        let token = Guess::at_token(from, Timestamp::from_millis(0));
+        for _ in 0..5 {
+            throttle.failed(token);
+        }
+        assert_eq!(seconds(throttle.wait(token)), 1);
+        assert_eq!(seconds(throttle.wait(guess("a", "10.0.0.1", 0))), 0);
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! Workers: lease a job, do it with a heartbeat, finish it or put it off. Every handler may run twice for one order, so each
 //! of them computes the state that should be and not a step towards it.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -51,15 +50,16 @@ impl Core {
     pub fn start_workers(&self) -> Workers {
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
-        let holder: Arc<str> = hex::encode(self.inner.entropy.bytes::<8>()).into();
         for _ in 0..self.inner.config.workers.max(1) {
-            tasks.spawn(self.clone().work(Arc::clone(&holder), stop.clone()));
+            // Each worker is a holder of its own: one that lost its lease must not end the work of the one that took over.
+            let holder = hex::encode(self.inner.entropy.bytes::<8>());
+            tasks.spawn(self.clone().work(holder, stop.clone()));
         }
         tasks.spawn(self.clone().ask_for_sweeps(stop.clone()));
         Workers { stop, tasks }
     }
 
-    async fn work(self, holder: Arc<str>, stop: CancellationToken) {
+    async fn work(self, holder: String, stop: CancellationToken) {
         while !stop.is_cancelled() {
             match self.run_one(&holder).await {
                 Ok(true) => {}
@@ -89,9 +89,9 @@ impl Core {
     /// Those of the database; what goes wrong in the job itself is written to its row.
     pub async fn run_one(&self, holder: &str) -> Result<bool> {
         let now = self.inner.clock.now();
-        let args = (holder.to_owned(), now, now.after(self.inner.config.job_lease));
-        let leased = self.inner.db.write(Durability::Relaxed, args, |tx, (holder, now, until)| {
-            Box::pin(jobs::lease(tx, holder, *now, *until))
+        let args = (holder.to_owned(), now, self.inner.config.job_lease);
+        let leased = self.inner.db.write(Durability::Relaxed, args, |tx, (holder, now, span)| {
+            Box::pin(jobs::lease(tx, holder, *now, *span))
         });
         let Some(job) = leased.await.map_err(Error::from)? else { return Ok(false) };
         let panicked = |_| Err(Error::Inconsistent("the job panicked".into()));
@@ -117,9 +117,9 @@ impl Core {
     async fn keep_lease(&self, job: &jobs::Job, holder: &str) {
         loop {
             tokio::time::sleep(self.inner.config.job_lease / 3).await;
-            let args = (job.id, holder.to_owned(), self.inner.clock.now().after(self.inner.config.job_lease));
-            let kept = self.inner.db.write(Durability::Relaxed, args, |tx, (id, holder, until)| {
-                Box::pin(jobs::heartbeat(tx, *id, holder, *until))
+            let args = (job.id, holder.to_owned(), self.inner.config.job_lease);
+            let kept = self.inner.db.write(Durability::Relaxed, args, |tx, (id, holder, span)| {
+                Box::pin(jobs::heartbeat(tx, *id, holder, *span))
             });
             // A database that is away for a moment does not end the work.
             if matches!(kept.await, Ok(false)) {

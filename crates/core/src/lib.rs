@@ -86,6 +86,7 @@ struct Inner {
     inspections: package::Inspections,
     work: tokio::sync::Notify,
     published: publish::Announcements,
+    turns: publish::Turns,
 }
 
 impl Core {
@@ -105,6 +106,7 @@ impl Core {
             inspections: package::Inspections::default(),
             work: tokio::sync::Notify::new(),
             published: publish::Announcements::default(),
+            turns: publish::Turns::default(),
         };
         Self { inner: Arc::new(inner) }
     }

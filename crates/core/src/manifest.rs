@@ -90,6 +90,28 @@ impl Core {
         Ok(Manifest { digest: served.digest, media_type: served.media_type, content: served.content })
     }
 
+    /// The head of the manifest that a tag or digest names: digest, media type and size, without reading its bytes.
+    ///
+    /// # Errors
+    /// [`Error::RepositoryUnknown`], [`Error::ManifestUnknown`].
+    pub async fn manifest_head(&self, target: &Target, reference: &Reference) -> Result<(Digest, MediaType, u64)> {
+        let args = (target, reference);
+        let head = self.inner.db.read(&args, |tx, (target, reference)| {
+            Box::pin(async move {
+                let (format, name) = (target.format, &target.name);
+                let found = match reference {
+                    Reference::Tag(tag) => manifests::head_by_tag(tx, format, name, tag.as_str()).await?,
+                    Reference::Digest(digest) => manifests::head_by_digest(tx, format, name, digest).await?,
+                };
+                match found {
+                    Some(head) => Ok(head),
+                    None => target.require(tx).await.and(Err(Error::ManifestUnknown((*reference).clone()))),
+                }
+            })
+        });
+        head.await
+    }
+
     /// What is known of the manifest that a tag or digest names.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 mod add;
 
 use wharf_db::catalog::{audit, blobs, events, packages, reviews};
-use wharf_db::{Durability, Tx};
+use wharf_db::Tx;
 use wharf_types::{Digest, FormatName, Timestamp};
 
 pub(crate) use add::Inspections;
@@ -136,7 +136,7 @@ impl Core {
             review_due: at.after(self.inner.config.review_delay),
             publish_delay: self.inner.config.publish_delay,
         };
-        self.inner.db.write(Durability::Full, args, |tx, t| Box::pin(take(tx, t))).await?;
+        self.write_with_order(args, |tx, t| Box::pin(take(tx, t))).await?;
         self.inner.work.notify_one();
         Ok(())
     }

@@ -112,30 +112,22 @@ impl Core {
     /// # Errors
     /// Those of the database.
     pub async fn projects(&self, identity: &Identity, after: &str, limit: usize) -> Result<Vec<Project>> {
-        const STEP: i64 = 500;
         let visibility = self.inner.auth.visibility(identity).await.map_err(|e| Error::Inconsistent(e.to_string()))?;
-        let (mut seen, mut after) = (Vec::new(), after.to_owned());
-        loop {
-            let rows = self
-                .inner
-                .db
-                .read(&after, |tx, after| Box::pin(projects::page(tx, after, STEP)))
-                .await
-                .map_err(Error::from)?;
-            let last_page = rows.len() < usize::try_from(STEP).unwrap_or(usize::MAX);
-            for row in rows {
-                row.name.as_str().clone_into(&mut after);
-                if visibility.sees_project(&row.name) {
-                    seen.push(row.into());
-                }
-                if seen.len() == limit {
-                    return Ok(seen);
+        if let Some(names) = visibility.projects() {
+            let mut seen = Vec::new();
+            for name in names.iter().filter(|name| name.as_str() > after).take(limit) {
+                match self.project(name).await {
+                    Ok(project) => seen.push(project),
+                    // Gone since.
+                    Err(Error::ProjectUnknown(_)) => {}
+                    Err(error) => return Err(error),
                 }
             }
-            if last_page {
-                return Ok(seen);
-            }
+            return Ok(seen);
         }
+        let args = (after, i64::try_from(limit).unwrap_or(i64::MAX));
+        let rows = self.inner.db.read(&args, |tx, (after, limit)| Box::pin(projects::page(tx, after, *limit))).await;
+        Ok(rows.map_err(Error::from)?.into_iter().map(Project::from).collect())
     }
 }
 

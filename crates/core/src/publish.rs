@@ -10,7 +10,7 @@ use wharf_db::catalog::{blobs, events, generations, packages, reviews};
 use wharf_db::{Durability, Tx};
 use wharf_types::{Digest, FormatName, RepoName, Timestamp};
 
-pub(crate) use order::{Order, PUBLISH, ask_for_index};
+pub(crate) use order::{Order, PUBLISH, Turns, ask_for_index};
 pub(crate) use published::Announcements;
 
 use crate::repository::Target;
@@ -212,7 +212,8 @@ impl Core {
 
 async fn make_current(tx: &mut Tx<'_>, flip: &Flip) -> Result<()> {
     let Flip { repository, channel, files, format, name, before, at, retired_before, review_due } = flip;
-    // Whoever lost the lease in the middle must not put an older index over a newer one.
+    // Whoever lost the lease in the middle must not put an older index over a newer one. If it is our own of a run whose commit
+    // nobody told us of, the next attempt finds nothing to do.
     if generations::head(tx, *repository, channel).await? != *before {
         return Err(Error::NotPublished("another worker has published meanwhile".to_owned()));
     }

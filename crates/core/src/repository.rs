@@ -49,6 +49,20 @@ impl Target {
     }
 }
 
+/// Rows of one read.
+const STEP: i64 = 1000;
+
+/// A listing over more projects than this passes over what is hidden instead of reading each of them.
+const MOST_SOURCES: usize = 64;
+
+/// What a listing asks for, of one project or of all.
+struct Listing {
+    format: FormatName,
+    project: Option<i64>,
+    filled: bool,
+    limit: usize,
+}
+
 struct Ensure {
     target: Target,
     actor: Actor,
@@ -82,39 +96,68 @@ impl Core {
         after: &str,
         limit: usize,
     ) -> Result<Vec<Repository>> {
-        const STEP: i64 = 1000;
         let visibility = self.inner.auth.visibility(identity).await.map_err(|e| Error::Inconsistent(e.to_string()))?;
-        let project = match project {
-            None => None,
-            Some(name) => Some(self.project_row(name).await?.id),
+        let only = project.map(|name| vec![name.clone()]);
+        let sources = match only.or_else(|| visibility.projects()) {
+            None => vec![None],
+            // So many that reading each of them costs more than passing over what is hidden.
+            Some(names) if names.len() > MOST_SOURCES => vec![None],
+            Some(names) => self.project_ids(&names).await?,
         };
         let mut seen = Vec::new();
-        let mut after = after.to_owned();
-        // What may not be seen is left out here, so a page may take several reads.
+        for source in sources {
+            let listing = Listing { format, project: source, filled, limit };
+            seen.append(&mut self.repositories_of(&listing, after, |name| visibility.sees(format, name)).await?);
+        }
+        seen.sort_unstable_by(|one: &Repository, other| one.name.canonical().cmp(other.name.canonical()));
+        seen.truncate(limit);
+        Ok(seen)
+    }
+
+    async fn project_ids(&self, names: &[ProjectName]) -> Result<Vec<Option<i64>>> {
+        let mut ids = Vec::with_capacity(names.len());
+        for name in names {
+            match self.project_row(name).await {
+                Ok(row) => ids.push(Some(row.id)),
+                // Gone since; what is listed is what is there.
+                Err(Error::ProjectUnknown(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(ids)
+    }
+
+    /// One source of a listing: what may not be seen is left out here, so a page may take several reads.
+    async fn repositories_of(
+        &self,
+        listing: &Listing,
+        after: &str,
+        sees: impl Fn(&RepoName) -> bool,
+    ) -> Result<Vec<Repository>> {
+        let (mut seen, mut after) = (Vec::new(), after.to_owned());
         loop {
-            let args = (format, project, filled, after.clone());
-            let rows = self
-                .inner
-                .db
-                .read(&args, |tx, (format, project, filled, after)| {
-                    Box::pin(repositories::page(tx, format.as_str(), *project, *filled, after, STEP))
-                })
-                .await
-                .map_err(Error::from)?;
+            let args = (listing, after.as_str());
+            let rows = self.inner.db.read(&args, |tx, (listing, after)| {
+                let Listing { format, project, filled, .. } = listing;
+                Box::pin(repositories::page(tx, format.as_str(), *project, *filled, after, STEP))
+            });
+            let rows = rows.await.map_err(Error::from)?;
             let last_page = rows.len() < usize::try_from(STEP).unwrap_or(usize::MAX);
             for row in rows {
                 row.name.canonical().clone_into(&mut after);
-                if visibility.sees(format, &row.name) {
-                    let format = format.as_str().to_owned();
+                if sees(&row.name) {
+                    let format = listing.format.as_str().to_owned();
                     seen.push(Repository { format, name: row.name, created_at: row.created_at });
                 }
-                if seen.len() == limit {
+                if seen.len() == listing.limit {
                     return Ok(seen);
                 }
             }
             if last_page {
                 return Ok(seen);
             }
+            // Reads of SQLite run on this thread: others shall have their turn.
+            tokio::task::yield_now().await;
         }
     }
 

@@ -1,6 +1,6 @@
 //! The audit log, read.
 
-use wharf_db::catalog::audit;
+use wharf_db::catalog::{audit, projects};
 use wharf_types::{Digest, ProjectName, RepoName, Timestamp};
 
 use crate::{Core, Error, Result};
@@ -74,6 +74,7 @@ impl AuditFilter {
             project: self.project.as_ref().map(ToString::to_string),
             repository: self.repository.as_ref().map(|name| name.canonical().to_owned()),
             digest: self.digest,
+            since: None,
         }
     }
 }
@@ -84,7 +85,13 @@ impl Core {
     /// # Errors
     /// Those of the database.
     pub async fn audit(&self, filter: &AuditFilter, before: Option<i64>, limit: usize) -> Result<Vec<AuditLine>> {
-        let args = (filter.to_row(), before, i64::try_from(limit).unwrap_or(i64::MAX));
+        let mut row = filter.to_row();
+        // What an earlier project of the same name did is nobody's business who belongs to this one.
+        if let Some(name) = &filter.project {
+            let project = self.inner.db.read(name, |tx, name| Box::pin(projects::find(tx, name))).await;
+            row.since = project.map_err(Error::from)?.map(|project| project.created_at);
+        }
+        let args = (row, before, i64::try_from(limit).unwrap_or(i64::MAX));
         let lines = self
             .inner
             .db

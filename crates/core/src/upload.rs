@@ -7,7 +7,7 @@ mod active;
 mod session;
 
 use wharf_db::Durability;
-use wharf_db::catalog::{blobs, uploads};
+use wharf_db::catalog::{blobs, repositories, uploads};
 use wharf_storage::{ByteStream, Hashing, ObjectKey, Progress};
 use wharf_types::{Algorithm, Digest};
 
@@ -112,7 +112,11 @@ impl Core {
         digest: Digest,
     ) -> Result<()> {
         let claim = self.inner.active.claim(id).await;
-        let mut session = self.load_session(target, id).await?;
+        let mut session = match self.load_session(target, id).await {
+            // The answer to this very request was lost, and its client asks again.
+            Err(Error::UploadUnknown(_)) if self.blob(target, &digest).await.is_ok() => return Ok(()),
+            loaded => loaded?,
+        };
         session.check_start(start)?;
         if session.received == 0 {
             // Nothing was hashed yet, so the algorithm can still be chosen.
@@ -279,6 +283,10 @@ fn hashing_for(announced: Option<Algorithm>) -> Hashing {
 /// False if the catalog has the bytes already.
 async fn commit_row(tx: &mut wharf_db::Tx<'_>, commit: &Commit) -> Result<bool> {
     let Commit { upload, repository, blob, at } = commit;
+    if !repositories::is_living(tx, *repository).await? {
+        let id = upload.as_ref().map_or("", |(id, _)| id.as_str());
+        return Err(Error::UploadUnknown(id.to_owned()));
+    }
     if let Some((id, revision)) = upload
         && !uploads::remove(tx, id, *revision).await?
     {

@@ -7,152 +7,19 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use wharf_auth::{Auth, Hashing, InstanceKey};
+use wharf_auth::{Auth, InstanceKey};
 use wharf_core::{Core, Entropy, Parts, Workers};
-use wharf_db::testing::Cluster;
-use wharf_db::{Db, Engine};
-use wharf_oci::Oci;
+use wharf_db::Db;
 use wharf_storage::Storage;
-use wharf_storage::fs::Fs;
-use wharf_storage::memory::Memory;
 use wharf_web::api::Api;
 use wharf_web::{App, Listener};
-use wharf_wire::{Door, Mounted};
 
-use crate::{Client, TestClock};
+use crate::{Client, Options, TestClock};
 
 /// The administrator's name.
 pub const ADMIN: &str = "admin";
 /// The administrator's password.
 pub const ADMIN_PASSWORD: &str = "correct horse battery staple";
-
-/// Where rows go.
-#[derive(Clone, Default)]
-pub enum Backend {
-    /// A private temporary file.
-    #[default]
-    Sqlite,
-    /// A new database of the cluster that all tests of this program share.
-    Postgres,
-    /// A new database of a cluster that the test may stop.
-    Cluster(Arc<Cluster>),
-}
-
-/// Where bytes go.
-#[derive(Clone, Default)]
-pub enum Store {
-    /// Memory.
-    #[default]
-    Memory,
-    /// A temporary folder.
-    Files,
-    /// A storage of the test's own.
-    Other(Arc<dyn Storage>),
-}
-
-type Doors = Arc<dyn Fn() -> Vec<Box<dyn Door>> + Send + Sync>;
-
-/// What kind of server.
-#[derive(Clone)]
-pub struct Options {
-    /// Where rows go.
-    pub backend: Backend,
-    /// Where bytes go.
-    pub store: Store,
-    /// What formats it has. A function, because a restart makes them again.
-    pub doors: Doors,
-    /// Listening and answering. The address is chosen by the system.
-    pub web: wharf_web::Config,
-    /// Limits and intervals of the use cases.
-    pub core: wharf_core::Config,
-    /// Identity.
-    pub auth: wharf_auth::Config,
-    /// Whether jobs are done.
-    pub workers: bool,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        let listen = "127.0.0.1:0".parse().expect("an address");
-        let auth = wharf_auth::Config {
-            // As cheap as Argon2 can be: tests check passwords often and store none.
-            hashing: Hashing { memory_kib: 8, passes: 1, at_once: 4 },
-            ..wharf_auth::Config::default()
-        };
-        Self {
-            backend: Backend::default(),
-            store: Store::default(),
-            doors: Arc::new(|| vec![Box::new(Mounted::new(Oci))]),
-            web: wharf_web::Config { listen, ..wharf_web::Config::default() },
-            core: wharf_core::Config::default(),
-            auth,
-            workers: true,
-        }
-    }
-}
-
-impl Options {
-    /// Rows and bytes where they are fastest to make, and the OCI format.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// With rows there.
-    #[must_use]
-    pub fn backend(self, backend: Backend) -> Self {
-        Self { backend, ..self }
-    }
-
-    /// With rows in a database of this engine.
-    #[must_use]
-    pub fn engine(self, engine: Engine) -> Self {
-        self.backend(match engine {
-            Engine::Sqlite => Backend::Sqlite,
-            Engine::Postgres => Backend::Postgres,
-        })
-    }
-
-    /// With bytes there.
-    #[must_use]
-    pub fn store(self, store: Store) -> Self {
-        Self { store, ..self }
-    }
-
-    /// With one more format.
-    #[must_use]
-    pub fn door(self, make: impl Fn() -> Box<dyn Door> + Send + Sync + 'static) -> Self {
-        let others = self.doors;
-        let all = move || others().into_iter().chain([make()]).collect();
-        Self { doors: Arc::new(all), ..self }
-    }
-
-    /// With these settings of the listener.
-    #[must_use]
-    pub fn web(mut self, set: impl FnOnce(&mut wharf_web::Config)) -> Self {
-        set(&mut self.web);
-        self
-    }
-
-    /// With these settings of the use cases.
-    #[must_use]
-    pub fn core(mut self, set: impl FnOnce(&mut wharf_core::Config)) -> Self {
-        set(&mut self.core);
-        self
-    }
-
-    /// With these settings of identity.
-    #[must_use]
-    pub fn auth(mut self, set: impl FnOnce(&mut wharf_auth::Config)) -> Self {
-        set(&mut self.auth);
-        self
-    }
-
-    /// Without anybody who does jobs.
-    #[must_use]
-    pub fn without_workers(self) -> Self {
-        Self { workers: false, ..self }
-    }
-}
 
 /// What outlives a restart.
 struct Remains {
@@ -188,8 +55,8 @@ impl TestServer {
 
     /// Starts one.
     pub async fn start(options: Options) -> Self {
-        let (storage, folder) = storage(&options.store);
-        let db = Db::open(&database(&options.backend).await).await.expect("a database");
+        let (storage, folder) = options.store.open();
+        let db = Db::open(&options.backend.database().await).await.expect("a database");
         let (key, clock) = (InstanceKey::generate(), TestClock::default());
         let remains = Remains { options, db, storage, key, clock, _folder: folder };
         let running = Running::start(&remains).await;
@@ -307,25 +174,5 @@ impl Running {
 impl fmt::Debug for TestServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TestServer").field("address", &self.running.address).finish_non_exhaustive()
-    }
-}
-
-async fn database(backend: &Backend) -> wharf_db::Config {
-    match backend {
-        Backend::Sqlite => wharf_db::testing::config(Engine::Sqlite).await,
-        Backend::Postgres => wharf_db::testing::config(Engine::Postgres).await,
-        Backend::Cluster(cluster) => cluster.database().await,
-    }
-}
-
-fn storage(store: &Store) -> (Arc<dyn Storage>, Option<TempDir>) {
-    match store {
-        Store::Memory => (Arc::new(Memory::new()), None),
-        Store::Other(storage) => (Arc::clone(storage), None),
-        Store::Files => {
-            let folder = tempfile::tempdir().expect("a temporary folder");
-            let files = Fs::open(folder.path().join("storage")).expect("a storage");
-            (Arc::new(files), Some(folder))
-        }
     }
 }

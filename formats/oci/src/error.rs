@@ -1,6 +1,6 @@
 //! Errors in the words of the distribution-spec ("Error Codes").
 
-use http::header::{ALLOW, CONTENT_TYPE, HeaderValue, LOCATION, RANGE, RETRY_AFTER};
+use http::header::{ALLOW, CONTENT_RANGE, CONTENT_TYPE, HeaderValue, LOCATION, RANGE, RETRY_AFTER};
 use http::{Response, StatusCode};
 use serde_json::{Value, json};
 use wharf_auth::{Refused, Rejected};
@@ -196,6 +196,11 @@ impl Answer for Error {
         match self {
             Self::MethodNotAllowed(allowed) => {
                 headers.insert(ALLOW, HeaderValue::from_static(allowed));
+            }
+            Self::RangeNotSatisfiable(size) => {
+                if let Ok(value) = HeaderValue::from_str(&format!("bytes */{size}")) {
+                    headers.insert(CONTENT_RANGE, value);
+                }
             }
             Self::OutOfOrder { received, location, .. } => {
                 let location = HeaderValue::from_str(&context.location(location));

@@ -1,7 +1,7 @@
 //! Pulling (distribution-spec, "Pull").
 
 use http::header::{
-    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, RANGE,
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_RANGE, RANGE,
 };
 use http::request::Parts;
 use http::{HeaderMap, Method, Response, StatusCode};
@@ -44,17 +44,25 @@ fn unchanged(digest: &Digest) -> Response<Body> {
 
 pub(crate) async fn manifest(call: Call<'_>, head: &Parts) -> Result<Response<Body>, Error> {
     let Op::ReadManifest { name, reference } = call.permit.op() else { return Err(Error::NoSuchEndpoint) };
-    let manifest = call.core.manifest(&Target::new(NAME, name.clone()), reference).await?;
-    if is_unchanged(&head.headers, &etag(&manifest.digest.to_string())) {
-        return Ok(unchanged(&manifest.digest));
+    let target = Target::new(NAME, name.clone());
+    let (digest, media_type, size, body) = match head.method == Method::HEAD {
+        true => {
+            let (digest, media_type, size) = call.core.manifest_head(&target, reference).await?;
+            (digest, media_type, size, empty())
+        }
+        false => {
+            let manifest = call.core.manifest(&target, reference).await?;
+            (manifest.digest, manifest.media_type, manifest.content.len() as u64, bytes(manifest.content))
+        }
+    };
+    if is_unchanged(&head.headers, &etag(&digest.to_string())) {
+        return Ok(unchanged(&digest));
     }
-    let size = manifest.content.len();
-    let body = if head.method == Method::HEAD { empty() } else { bytes(manifest.content) };
     let mut response = Response::new(body);
     let headers = response.headers_mut();
-    name_content(headers, &manifest.digest);
+    name_content(headers, &digest);
     headers.insert(CONTENT_LENGTH, size.into());
-    if let Ok(value) = HeaderValue::from_str(manifest.media_type.as_str()) {
+    if let Ok(value) = HeaderValue::from_str(media_type.as_str()) {
         headers.insert(CONTENT_TYPE, value);
     }
     if matches!(reference, Reference::Digest(_)) {
@@ -69,7 +77,7 @@ pub(crate) async fn blob(call: Call<'_>, head: &Parts) -> Result<Response<Body>,
     if is_unchanged(&head.headers, &etag(&digest.to_string())) {
         return Ok(unchanged(digest));
     }
-    let wanted = head.headers.get(RANGE).and_then(|value| value.to_str().ok());
+    let wanted = wanted_range(head, digest);
     let (status, range) = match ByteRange::read(wanted, blob.size) {
         ByteRange::Whole => (StatusCode::OK, 0..blob.size),
         ByteRange::Part(range) => (StatusCode::PARTIAL_CONTENT, range),
@@ -80,6 +88,15 @@ pub(crate) async fn blob(call: Call<'_>, head: &Parts) -> Result<Response<Body>,
         false => stream(call.core.open_blob(&blob, range.clone()).await?),
     };
     Ok(part_of(&blob, status, &range, body))
+}
+
+/// The `Range` to answer. It is for GET alone, and `If-Range` takes it back for other content (RFC 9110, 13.1.5 and 14.2).
+fn wanted_range<'a>(head: &'a Parts, digest: &Digest) -> Option<&'a str> {
+    let condition = head.headers.get(IF_RANGE);
+    if head.method == Method::HEAD || condition.is_some_and(|tag| tag.as_bytes() != etag(&digest.to_string()).as_bytes()) {
+        return None;
+    }
+    head.headers.get(RANGE)?.to_str().ok()
 }
 
 fn part_of(blob: &Blob, status: StatusCode, range: &std::ops::Range<u64>, body: Body) -> Response<Body> {

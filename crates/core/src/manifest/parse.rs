@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use wharf_types::{Digest, MediaType};
 
 use super::object::only_from_an_object;
@@ -85,11 +85,13 @@ pub struct Parsed {
 #[serde(rename_all = "camelCase", remote = "Self")]
 struct Wire {
     schema_version: Option<u64>,
-    media_type: Option<MediaType>,
+    media_type: Option<String>,
     artifact_type: Option<String>,
     config: Option<Descriptor>,
-    layers: Option<Vec<Descriptor>>,
-    manifests: Option<Vec<Descriptor>>,
+    #[serde(default, deserialize_with = "there")]
+    layers: Option<Option<Vec<Descriptor>>>,
+    #[serde(default, deserialize_with = "there")]
+    manifests: Option<Option<Vec<Descriptor>>>,
     blobs: Option<Vec<Descriptor>>,
     subject: Option<Descriptor>,
     annotations: Option<BTreeMap<String, String>>,
@@ -116,6 +118,15 @@ impl Descriptor {
 
 /// RFC 6838 allows 127 characters on each side of the slash.
 const LONGEST_TYPE: usize = 255;
+
+/// Tells a list that is null, as programs in Go write an empty one, from a list that is not there.
+fn there<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+fn is_list<T>(list: &Option<Option<T>>) -> bool {
+    matches!(list, Some(Some(_)))
+}
 
 fn malformed(text: impl ToString) -> InvalidManifest {
     InvalidManifest::Malformed(text.to_string())
@@ -147,7 +158,9 @@ impl Parsed {
         {
             return Err(malformed(format!("schemaVersion is {version}; convert the image, only 2 is taken")));
         }
-        let media_type = match (header, &wire.media_type) {
+        let own = wire.media_type.as_deref().filter(|text| !text.is_empty());
+        let own: Option<MediaType> = own.map(|text| text.parse().map_err(malformed)).transpose()?;
+        let media_type = match (header, &own) {
             (Some(header), Some(content)) if header != content => {
                 let (header, content) = (header.to_string(), content.to_string());
                 return Err(InvalidManifest::TypeMismatch { header, content });
@@ -169,15 +182,19 @@ impl Wire {
         let kind = kind_of(&media_type)?;
         // A manifest that is an image to one reader and an index to another is refused (CVE-2021-41190).
         let (config, layers, manifests) = match kind {
-            Kind::Image if self.manifests.is_some() => return Err(malformed("an image manifest with manifests")),
+            Kind::Image if is_list(&self.manifests) => return Err(malformed("an image manifest with manifests")),
             Kind::Image => {
                 let config = self.config.ok_or_else(|| malformed("an image manifest without config"))?;
-                (Some(config), self.layers.ok_or_else(|| malformed("an image manifest without layers"))?, vec![])
+                let layers = self.layers.ok_or_else(|| malformed("an image manifest without layers"))?;
+                (Some(config), layers.unwrap_or_default(), vec![])
             }
-            Kind::Index if self.layers.is_some() || self.config.is_some() => {
+            Kind::Index if is_list(&self.layers) || self.config.is_some() => {
                 return Err(malformed("an index with layers or config"));
             }
-            Kind::Index => (None, vec![], self.manifests.ok_or_else(|| malformed("an index without manifests"))?),
+            Kind::Index => {
+                let manifests = self.manifests.ok_or_else(|| malformed("an index without manifests"))?;
+                (None, vec![], manifests.unwrap_or_default())
+            }
             Kind::Artifact if self.layers.is_some() || self.manifests.is_some() => {
                 return Err(malformed("an artifact manifest with layers or manifests"));
             }
@@ -246,6 +263,17 @@ mod tests {
         assert_eq!(read(&index).unwrap().artifact_type, None);
         index["artifactType"] = json!("application/x");
         assert_eq!(read(&index).unwrap().artifact_type.as_deref(), Some("application/x"));
+    }
+
+    #[test]
+    fn a_list_that_is_null_is_empty() {
+        let mut value = image();
+        value["layers"] = Value::Null;
+        value["manifests"] = Value::Null;
+        assert_eq!(read(&value).unwrap().layers, []);
+        let header: MediaType = media::INDEX.parse().unwrap();
+        let index = json!({ "schemaVersion": 2, "mediaType": "", "manifests": null });
+        assert_eq!(Parsed::read(index.to_string().as_bytes(), Some(&header)).unwrap().kind, Kind::Index);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Pushing a manifest: its content, what it names, its tags, in one transaction.
 
-use wharf_db::catalog::{audit, blobs, manifests, reviews, tags};
+use wharf_db::catalog::{audit, blobs, manifests, repositories, reviews, tags};
 use wharf_db::{Durability, Tx};
 use wharf_types::{Algorithm, Digest, MediaType, Tag, Timestamp};
 
@@ -77,6 +77,9 @@ impl Core {
 }
 
 async fn put_rows(tx: &mut Tx<'_>, put: &Put) -> Result<()> {
+    if !repositories::is_living(tx, put.repository).await? {
+        return Err(Error::RepositoryUnknown(put.target.name.clone()));
+    }
     require_references(tx, put).await?;
     let new = store(tx, put).await?;
     for tag in &put.tags {

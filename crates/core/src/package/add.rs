@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio_util::io::{StreamReader, SyncIoBridge};
 use wharf_db::catalog::{audit, blobs, events, packages};
-use wharf_db::{Durability, Tx};
+use wharf_db::Tx;
 use wharf_storage::{ByteStream, Hashing};
 use wharf_types::Algorithm;
 
@@ -117,7 +117,7 @@ impl Core {
         let (target, actor) = (target.clone(), actor.clone());
         let publish_delay = self.inner.config.publish_delay;
         let args = Add { target, repository, blob, package, actor, publish_delay };
-        self.inner.db.write(Durability::Full, args, |tx, a| Box::pin(add(tx, a))).await
+        self.write_with_order(args, |tx, a| Box::pin(add(tx, a))).await
     }
 
     async fn inspect(&self, format: Arc<dyn Format>, blob: &blobs::Blob, arrival: Arrival) -> Result<Contents> {
@@ -218,6 +218,21 @@ mod tests {
             assert!(check(&contents(path), "").is_err(), "{path:?}");
         }
         assert!(check(&contents("pool/a/a+b_1~2^3.txt"), "stable").is_ok());
+    }
+
+    #[test]
+    fn a_storage_that_fails_is_told_from_a_bad_package() {
+        struct Away;
+        impl Read for Away {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(io::Error::other("the storage is away"))
+            }
+        }
+        let mut file = Watched { inner: b"whole".chain(Away), failure: None };
+        let mut part = [0; 5];
+        assert!(file.read_exact(&mut part).is_ok() && file.failure.is_none());
+        assert!(file.read(&mut part).is_err());
+        assert_eq!(file.failure.map(|failure| failure.to_string()).as_deref(), Some("the storage is away"));
     }
 
     #[test]

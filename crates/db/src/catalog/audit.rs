@@ -77,6 +77,8 @@ pub struct Filter {
     pub repository: Option<String>,
     /// About this content.
     pub digest: Option<Digest>,
+    /// Not older than this.
+    pub since: Option<Timestamp>,
 }
 
 /// Newest first, up to `limit` lines older than `before`.
@@ -89,6 +91,7 @@ pub async fn page(tx: &mut Tx<'_>, filter: &Filter, before: Option<i64>, limit: 
             "SELECT id, at, actor, credential, action, project, repository, subject, digest, address, request_id, detail
              FROM audit WHERE id < ?1 AND (actor = ?3 OR ?3 IS NULL) AND (project = ?4 OR ?4 IS NULL)
                AND (repository = ?5 OR ?5 IS NULL) AND (digest = ?6 OR ?6 IS NULL)
+               AND at >= ?7
              ORDER BY id DESC LIMIT ?2",
             &[
                 &before.unwrap_or(i64::MAX),
@@ -97,6 +100,7 @@ pub async fn page(tx: &mut Tx<'_>, filter: &Filter, before: Option<i64>, limit: 
                 &filter.project,
                 &filter.repository,
                 &filter.digest,
+                &filter.since.unwrap_or_default(),
             ],
         )
         .await?;

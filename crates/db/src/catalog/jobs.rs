@@ -1,5 +1,7 @@
 //! Work to do. A lease is a time with a holder, never a flag: whoever dies holding one only delays the work.
 
+use std::time::Duration;
+
 use wharf_types::Timestamp;
 
 use crate::{Result, Row, Tx};
@@ -57,22 +59,24 @@ pub async fn enqueue(
     Ok(())
 }
 
-/// Leases the job that has been due longest, if there is one, to `holder` until `until`. Two jobs of one kind and key
-/// never run at once, so a job asked for while its twin runs waits for it.
+/// Leases the job that has been due longest at `now`, if there is one, to `holder` for `span`. Two jobs of one kind and key
+/// never run at once, so a job asked for while its twin runs waits for it. Leases are measured by the database's clock,
+/// because replicas' own need not agree.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn lease(tx: &mut Tx<'_>, holder: &str, now: Timestamp, until: Timestamp) -> Result<Option<Job>> {
+pub async fn lease(tx: &mut Tx<'_>, holder: &str, now: Timestamp, span: Duration) -> Result<Option<Job>> {
+    let here = tx.now().await?;
     let row = tx
         .query_opt(
             "UPDATE jobs SET leased_by = ?1, leased_until = ?3, attempts = attempts + 1 WHERE id = (
                SELECT id FROM jobs j WHERE dead_at IS NULL AND due_at <= ?2
-                 AND (leased_by IS NULL OR leased_until < ?2)
+                 AND (leased_by IS NULL OR leased_until < ?4)
                  AND NOT EXISTS (SELECT 1 FROM jobs o WHERE o.kind = j.kind AND o.key = j.key AND o.id <> j.id
-                                 AND o.leased_by IS NOT NULL AND o.leased_until >= ?2 AND o.dead_at IS NULL)
+                                 AND o.leased_by IS NOT NULL AND o.leased_until >= ?4 AND o.dead_at IS NULL)
                ORDER BY due_at, id LIMIT 1)
              RETURNING id, kind, key, payload, attempts, last_error, due_at",
-            &[&holder, &now, &until],
+            &[&holder, &now, &here.after(span), &here],
         )
         .await?;
     row.as_ref().map(job).transpose()
@@ -82,7 +86,8 @@ pub async fn lease(tx: &mut Tx<'_>, holder: &str, now: Timestamp, until: Timesta
 ///
 /// # Errors
 /// Those of the database.
-pub async fn heartbeat(tx: &mut Tx<'_>, id: i64, holder: &str, until: Timestamp) -> Result<bool> {
+pub async fn heartbeat(tx: &mut Tx<'_>, id: i64, holder: &str, span: Duration) -> Result<bool> {
+    let until = tx.now().await?.after(span);
     let sql = "UPDATE jobs SET leased_until = ?3 WHERE id = ?1 AND leased_by = ?2";
     Ok(tx.execute(sql, &[&id, &holder, &until]).await? > 0)
 }

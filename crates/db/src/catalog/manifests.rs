@@ -114,6 +114,51 @@ pub async fn by_digest(
     row.as_ref().map(served).transpose()
 }
 
+/// What the head of a pull needs: digest, media type and size, without the bytes.
+pub type Head = (Digest, MediaType, u64);
+
+fn head(row: &Row) -> Result<Head> {
+    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+}
+
+/// The head of the manifest a tag points at.
+///
+/// # Errors
+/// Those of the database.
+pub async fn head_by_tag(tx: &mut Tx<'_>, format: FormatName, name: &RepoName, tag: &str) -> Result<Option<Head>> {
+    let row = tx
+        .query_opt(
+            "SELECT m.digest, m.media_type, m.size FROM repositories r
+             JOIN tags t ON t.repository_id = r.id AND t.name = ?3
+             JOIN manifests m ON m.repository_id = r.id AND m.digest = t.digest
+             WHERE r.format = ?1 AND r.name = ?2 AND r.deleted_at IS NULL",
+            &[&format.as_str(), &name.canonical(), &tag],
+        )
+        .await?;
+    row.as_ref().map(head).transpose()
+}
+
+/// The head of the manifest of this digest.
+///
+/// # Errors
+/// Those of the database.
+pub async fn head_by_digest(
+    tx: &mut Tx<'_>,
+    format: FormatName,
+    name: &RepoName,
+    digest: &Digest,
+) -> Result<Option<Head>> {
+    let row = tx
+        .query_opt(
+            "SELECT m.digest, m.media_type, m.size FROM repositories r
+             JOIN manifests m ON m.repository_id = r.id AND m.digest = ?3
+             WHERE r.format = ?1 AND r.name = ?2 AND r.deleted_at IS NULL",
+            &[&format.as_str(), &name.canonical(), digest],
+        )
+        .await?;
+    row.as_ref().map(head).transpose()
+}
+
 /// Whether the repository holds the manifest.
 ///
 /// # Errors

@@ -64,6 +64,15 @@ pub async fn ensure(
     }
 }
 
+/// Whether the repository is there and not deleted: asked by what ends long after it began.
+///
+/// # Errors
+/// Those of the database.
+pub async fn is_living(tx: &mut Tx<'_>, id: i64) -> Result<bool> {
+    let sql = "SELECT 1 FROM repositories WHERE id = ?1 AND deleted_at IS NULL";
+    Ok(tx.query_opt(sql, &[&id]).await?.is_some())
+}
+
 /// Marks a repository deleted; its name is free from now on. False if it was not there.
 ///
 /// # Errors

@@ -18,6 +18,9 @@ on_every_backend! {
     a_manifest_whose_bytes_came_first_as_a_blob_is_served,
     a_wrong_digest_at_the_end_keeps_nothing,
     a_reset_stream_keeps_what_arrived,
+    the_end_of_an_upload_can_be_asked_for_again,
+    a_push_that_outlives_its_repository_is_refused,
+    a_range_is_for_get_and_for_the_content_it_was_meant_for,
 }
 
 on_every_database! {
@@ -57,6 +60,58 @@ async fn a_wrong_digest_at_the_end_keeps_nothing(server: &TestServer) {
     repository.finish(&upload, LARGE, Bytes::new(), &other.digest).await.refused(400, "DIGEST_INVALID");
     assert_objects(server, 0).await;
     repository.client.get(&upload).await.refused(404, "BLOB_UPLOAD_UNKNOWN");
+}
+
+async fn the_end_of_an_upload_can_be_asked_for_again(server: &TestServer) {
+    let repository = Repository::new(server, "team/app");
+    let blob = Blob::noise(4, LARGE);
+    let upload = repository.begin().await;
+    repository.append(&upload, 0, blob.content.clone()).await.assert_status(202);
+    for _ in 0..2 {
+        repository.finish(&upload, LARGE, Bytes::new(), &blob.digest).await.assert_status(201);
+    }
+    let other = Blob::noise(5, LARGE);
+    repository.finish(&upload, LARGE, Bytes::new(), &other.digest).await.refused(404, "BLOB_UPLOAD_UNKNOWN");
+    assert_objects(server, 1).await;
+}
+
+async fn a_push_that_outlives_its_repository_is_refused(server: &TestServer) {
+    let repository = Repository::new(server, "team/app");
+    let blob = Blob::noise(6, LARGE);
+    let (deleted, waits) = tokio::sync::oneshot::channel::<()>();
+    let (first, rest) = (blob.content.slice(..LARGE / 2), blob.content.slice(LARGE / 2..));
+    let body = stream::once(async move { Ok::<_, std::io::Error>(first) }).chain(stream::once(async move {
+        let _ = waits.await;
+        Ok(rest)
+    }));
+    let whole = format!("blobs/uploads/?digest={}", blob.digest);
+    let push = repository.request(Method::POST, &whole).body(reqwest::Body::wrap_stream(body));
+    let meanwhile = async {
+        an_object(server).await;
+        let gone = server.admin().delete("/api/v1/repositories/oci/team/app").await;
+        assert!(gone.status.is_success(), "{gone}");
+        deleted.send(()).unwrap();
+    };
+    let (answer, ()) = tokio::join!(push.send(), meanwhile);
+    answer.refused(404, "BLOB_UPLOAD_UNKNOWN");
+    assert_objects(server, 0).await;
+}
+
+async fn a_range_is_for_get_and_for_the_content_it_was_meant_for(server: &TestServer) {
+    let repository = Repository::new(server, "team/app");
+    let blob = Blob::noise(7, LARGE);
+    repository.push(&blob).await;
+    let path = format!("blobs/{}", blob.digest);
+    let ask = |method, range: &str| repository.request(method, &path).header_named("range", range);
+    let whole = LARGE.to_string();
+    ask(Method::HEAD, "bytes=0-9").send().await.assert_status(200).assert_header("content-length", &whole);
+    ask(Method::GET, "bytes=0-9").send().await.assert_status(206).assert_header("content-length", "10");
+    let meant = |tag: &str| ask(Method::GET, "bytes=0-9").header_named("if-range", tag);
+    meant("\"other\"").send().await.assert_status(200).assert_header("content-length", &whole);
+    meant(&format!("\"{}\"", blob.digest)).send().await.assert_status(206);
+    let beyond = ask(Method::GET, &format!("bytes={LARGE}-")).send().await;
+    beyond.refused(416, "RANGE_INVALID");
+    beyond.assert_header("content-range", &format!("bytes */{LARGE}"));
 }
 
 /// HTTP/2 drops a request whose stream is reset without a word to whoever reads its body.

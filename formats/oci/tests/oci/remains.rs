@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use wharf_testkit::TestServer;
 
-/// Longer than an object may lie in the storage without a row, and shorter than uploads wait.
+/// Longer than an object may lie in the storage before it is looked at.
 const A_DAY_LATER: Duration = Duration::from_secs(25 * 60 * 60);
 
 /// Longer than an object without a row is only noted.
@@ -22,7 +22,7 @@ pub(crate) async fn assert_objects(server: &TestServer, expected: usize) {
     assert_eq!(found.len(), expected, "objects in the storage: {found:?}");
 }
 
-/// Fails if there is an object that no row points at: then a sweep would remove it.
+/// Fails if there is an object that no row points at: then one sweep would note it and a later one remove it. Uploads wait longer.
 pub(crate) async fn assert_nothing_unreferenced(server: &TestServer) {
     let before = objects(server).await;
     for pause in [A_DAY_LATER, ORPHANS_ARE_KEPT] {

@@ -1,9 +1,11 @@
 //! What is refused, and that nothing of it stays.
 
-use wharf_core::{Target, Package};
-use wharf_testkit::TestServer;
+use std::sync::Arc;
 
-use crate::backend::{objects, on_every_database};
+use wharf_core::{Package, Target};
+use wharf_testkit::{Fragile, Store, TestServer};
+
+use crate::backend::{idle, objects, on_every_database, servers, work};
 use crate::note::note;
 use crate::shelf::Shelf;
 
@@ -95,4 +97,28 @@ async fn packages_are_listed_page_by_page(server: &TestServer) {
     let second = page(&first[2].path).await;
     assert_eq!(second.iter().map(|package| package.name.as_str()).collect::<Vec<_>>(), ["d"]);
     assert!(page(&second[0].path).await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_storage_that_is_away_is_not_the_fault_of_a_package() {
+    let storage = Fragile::new();
+    for server in servers(|| idle().store(Store::Other(Arc::clone(&storage) as _))).await {
+        let shelf = Shelf::new(&server, "team/notes");
+        let large = note("large", "1").field("Summary", &"x".repeat(10_000)).text("x".repeat(100_000));
+        storage.away(true);
+        let refused = shelf.put("stable", large.file()).await;
+        refused.assert_status(503).assert_header("retry-after", "2");
+        storage.away(false);
+        for name in ["large", "larger"] {
+            let large = note(name, "1").field("Summary", &"x".repeat(10_000)).text("x".repeat(100_000));
+            shelf.put("stable", large.file()).await.assert_status(201);
+        }
+        storage.away(true);
+        assert_eq!(work(&server).await, 1);
+        shelf.get("stable/Index").await.assert_status(404);
+        storage.away(false);
+        server.clock().advance(std::time::Duration::from_secs(10));
+        assert_eq!(work(&server).await, 1);
+        shelf.verified("stable").await;
+    }
 }

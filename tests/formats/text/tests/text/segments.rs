@@ -108,7 +108,7 @@ async fn large_segments_lie_in_the_storage_once(server: &TestServer) {
 
 async fn an_index_of_many_pages_lists_every_package_once(server: &TestServer) {
     let shelf = shelf(server).await;
-    let all = notes(1003);
+    let all = notes(520);
     fill(server, &shelf, &all).await;
     let published = shelf.published(server, "stable").await;
     let index = shelf.index("stable").await;

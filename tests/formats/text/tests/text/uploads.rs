@@ -102,7 +102,7 @@ async fn of_many_uploads_to_one_path_one_wins_and_the_others_are_told(server: &T
 
 async fn uploads_at_once_are_all_taken(server: &TestServer) {
     let shelf = Shelf::new(server, "team/notes");
-    let notes: Vec<_> = (0..50).map(|n| note(&format!("n{n:02}"), "1")).collect();
+    let notes: Vec<_> = (0..150).map(|n| note(&format!("n{n:03}"), "1")).collect();
     for answer in join_all(notes.iter().map(|note| shelf.put("stable", note.file()))).await {
         answer.assert_status(201);
     }
