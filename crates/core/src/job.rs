@@ -90,9 +90,10 @@ impl Core {
     pub async fn run_one(&self, holder: &str) -> Result<bool> {
         let now = self.inner.clock.now();
         let args = (holder.to_owned(), now, self.inner.config.job_lease);
-        let leased = self.inner.db.write(Durability::Relaxed, args, |tx, (holder, now, span)| {
-            Box::pin(jobs::lease(tx, holder, *now, *span))
-        });
+        let leased = self
+            .inner
+            .db
+            .write(Durability::Relaxed, args, |tx, (holder, now, span)| Box::pin(jobs::lease(tx, holder, *now, *span)));
         let Some(job) = leased.await.map_err(Error::from)? else { return Ok(false) };
         let panicked = |_| Err(Error::Inconsistent("the job panicked".into()));
         let handled = std::panic::AssertUnwindSafe(self.handle(&job)).catch_unwind();

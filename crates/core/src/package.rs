@@ -2,8 +2,8 @@
 
 mod add;
 
-use wharf_db::catalog::{audit, blobs, events, packages, reviews};
 use wharf_db::Tx;
+use wharf_db::catalog::{audit, blobs, events, packages, reviews};
 use wharf_types::{Digest, FormatName, Timestamp};
 
 pub(crate) use add::Inspections;

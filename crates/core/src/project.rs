@@ -69,7 +69,8 @@ impl Core {
     }
 
     pub(crate) async fn project_row(&self, name: &ProjectName) -> Result<projects::Project> {
-        let found = self.inner.db.read(name, |tx, name| Box::pin(projects::find(tx, name))).await.map_err(Error::from)?;
+        let found =
+            self.inner.db.read(name, |tx, name| Box::pin(projects::find(tx, name))).await.map_err(Error::from)?;
         found.ok_or_else(|| Error::ProjectUnknown(name.clone()))
     }
 
@@ -100,10 +101,7 @@ impl Core {
     /// # Errors
     /// [`Error::ProjectUnknown`], [`Error::ProjectNotEmpty`].
     pub async fn delete_project(&self, name: &ProjectName, actor: &Actor) -> Result<()> {
-        self.inner
-            .db
-            .write(Durability::Full, self.change(name, false, actor), |tx, c| Box::pin(delete(tx, c)))
-            .await?;
+        self.inner.db.write(Durability::Full, self.change(name, false, actor), |tx, c| Box::pin(delete(tx, c))).await?;
         Ok(())
     }
 

@@ -89,7 +89,8 @@ impl Publication {
     /// [`Error::BlobUnknown`] if the repository has no such segment; those of storage and database.
     pub async fn read(&self, segment: &Segment) -> Result<Bytes> {
         let args = (self.repository, segment.digest);
-        let found = self.core.inner.db.read(&args, |tx, (repository, digest)| Box::pin(blobs::linked(tx, *repository, digest)));
+        let found =
+            self.core.inner.db.read(&args, |tx, (repository, digest)| Box::pin(blobs::linked(tx, *repository, digest)));
         let blob = found.await.map_err(Error::from)?.ok_or(Error::BlobUnknown(segment.digest))?;
         let content: Vec<Bytes> = self
             .core
@@ -166,7 +167,8 @@ impl Core {
     pub(crate) async fn publish(&self, payload: &str) -> Result<()> {
         let order = Order::read(payload)?;
         let installed = self.format_named(&order.format);
-        let format = installed.ok_or_else(|| Error::Inconsistent(format!("format {} is not installed", order.format)))?;
+        let format =
+            installed.ok_or_else(|| Error::Inconsistent(format!("format {} is not installed", order.format)))?;
         let target = Target::new(format, order.name.clone());
         let Some(before) = self.current_generation(&target, &order).await? else { return Ok(()) };
         let Order { repository, channel, name, .. } = order;

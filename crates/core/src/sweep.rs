@@ -50,7 +50,8 @@ impl Core {
         self.forget_abandoned(now.before(self.inner.config.upload_expiry)).await?;
         self.remove_orphans(now.before(OBJECT_GRACE)).await?;
         let before = now.before(self.inner.config.event_retention);
-        let trimmed = self.inner.db.write(Durability::Relaxed, before, |tx, before| Box::pin(events::trim(tx, *before)));
+        let trimmed =
+            self.inner.db.write(Durability::Relaxed, before, |tx, before| Box::pin(events::trim(tx, *before)));
         trimmed.await.map_err(Error::from)?;
         Ok(())
     }
@@ -107,7 +108,8 @@ impl Core {
         self.inner.storage.discard(&object.key, &wharf_storage::Progress::default()).await?;
         let key = object.key.to_string();
         self.inner.storage.remove(&[object.key]).await?;
-        let forgotten = self.inner.db.write(Durability::Relaxed, key, |tx, key| Box::pin(storages::forget_orphan(tx, key)));
+        let forgotten =
+            self.inner.db.write(Durability::Relaxed, key, |tx, key| Box::pin(storages::forget_orphan(tx, key)));
         Ok(forgotten.await?)
     }
 

@@ -50,10 +50,7 @@ impl Core {
         let session = Session::new(self.new_id(), repository, hashing_for(announced));
         let args = (session.to_row(), self.inner.clock.now());
         // Relaxed: a power cut may forget that an upload was begun; its client begins again.
-        self.inner
-            .db
-            .write(Durability::Relaxed, args, |tx, (row, at)| Box::pin(uploads::insert(tx, row, *at)))
-            .await?;
+        self.inner.db.write(Durability::Relaxed, args, |tx, (row, at)| Box::pin(uploads::insert(tx, row, *at))).await?;
         Ok(Upload { id: session.id, received: 0 })
     }
 
@@ -195,9 +192,10 @@ impl Core {
 
     /// Row before bytes: an upload that is found can always go on. False if it was not the caller's to end any more.
     async fn end_upload(&self, step: Step) -> Result<bool> {
-        let removed = self.inner.db.write(Durability::Relaxed, step, |tx, (id, revision)| {
-            Box::pin(uploads::remove(tx, id, *revision))
-        });
+        let removed = self
+            .inner
+            .db
+            .write(Durability::Relaxed, step, |tx, (id, revision)| Box::pin(uploads::remove(tx, id, *revision)));
         Ok(removed.await?)
     }
 

@@ -14,7 +14,7 @@ use wharf_storage::Storage;
 use wharf_web::api::Api;
 use wharf_web::{App, Listener};
 
-use crate::{Client, Options, TestClock};
+use crate::{Client, Options, TestClock, log};
 
 /// The administrator's name.
 pub const ADMIN: &str = "admin";
@@ -55,6 +55,7 @@ impl TestServer {
 
     /// Starts one.
     pub async fn start(options: Options) -> Self {
+        log::begin();
         let (storage, folder) = options.store.open();
         let db = Db::open(&options.backend.database().await).await.expect("a database");
         let (key, clock) = (InstanceKey::generate(), TestClock::default());

@@ -151,7 +151,8 @@ impl FromStr for Digest {
             return Err(InvalidDigest::new(text, "hex digits must be lower case"));
         }
         let mut hash = [0; 64];
-        hex::decode_to_slice(hex, &mut hash[..algorithm.size()]).map_err(|_| InvalidDigest::new(text, "not hexadecimal"))?;
+        hex::decode_to_slice(hex, &mut hash[..algorithm.size()])
+            .map_err(|_| InvalidDigest::new(text, "not hexadecimal"))?;
         Ok(Self { algorithm, hash })
     }
 }
@@ -204,8 +205,16 @@ mod tests {
     #[test]
     fn malformed_digests_are_refused() {
         let upper = EMPTY.to_uppercase().replace("SHA256", "sha256");
-        for text in ["", ":", "sha256", "sha256:", "sha256:ab", "md5:d41d8cd98f00b204e9800998ecf8427e", &upper, "sha256:../../etc/passwd"]
-        {
+        for text in [
+            "",
+            ":",
+            "sha256",
+            "sha256:",
+            "sha256:ab",
+            "md5:d41d8cd98f00b204e9800998ecf8427e",
+            &upper,
+            "sha256:../../etc/passwd",
+        ] {
             assert!(text.parse::<Digest>().is_err(), "{text}");
         }
         assert!(EMPTY.replace('e', "g").parse::<Digest>().is_err());

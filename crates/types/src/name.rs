@@ -39,7 +39,8 @@ fn component(text: &str) -> bool {
         .all(|run| run == b"." || run == b"_" || run == b"__" || run.iter().all(|&b| b == b'-'))
 }
 
-const COMPONENT_RULE: &str = "lower-case letters and digits, separated by '.', '_', '__' or '-', in parts divided by '/'";
+const COMPONENT_RULE: &str =
+    "lower-case letters and digits, separated by '.', '_', '__' or '-', in parts divided by '/'";
 
 /// A project: the first segment of a repository's name, and the unit of membership.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -255,7 +256,10 @@ mod tests {
     #[test]
     fn malformed_names_are_refused() {
         let long = "a".repeat(256);
-        let cases = ["", "/", "a/", "/a", "a//b", "A/b", "a/../b", "..", ".a", "a.", "a..b", "a___b", "a._b", "a b", "a%2fb", "é", &long];
+        let cases = [
+            "", "/", "a/", "/a", "a//b", "A/b", "a/../b", "..", ".a", "a.", "a..b", "a___b", "a._b", "a b", "a%2fb",
+            "é", &long,
+        ];
         for text in cases {
             assert!(text.parse::<RepoName>().is_err(), "{text:?}");
         }

@@ -82,7 +82,6 @@ fn page(context: &Context, public_metrics: bool) -> Markup {
                         @if !public_metrics { ", for administrators, auditors and whoever has the metrics token" }
                     }
                     li { a href={ (base) "/readyz" } { "Whether the server is ready" } }
-                    li { "Documentation: the folder " code { "docs" } " of the release" }
                 }
             }
         }

@@ -59,7 +59,12 @@ impl<P: Protocol> Mounted<P> {
         HeaderValue::from_str(&text).ok()
     }
 
-    fn refused(&self, refusal: Refusal, challenge: Option<HeaderValue>, context: &Context) -> (Response<Body>, Option<String>) {
+    fn refused(
+        &self,
+        refusal: Refusal,
+        challenge: Option<HeaderValue>,
+        context: &Context,
+    ) -> (Response<Body>, Option<String>) {
         let challenge = challenge.filter(|_| refusal.wants_sign_in());
         let error = P::Error::from(refusal);
         let mut response = error.respond(context);

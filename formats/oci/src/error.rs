@@ -114,7 +114,9 @@ impl Error {
     /// What is ours to mend is not the client's to read.
     fn message(&self, status: StatusCode) -> String {
         match status {
-            StatusCode::INTERNAL_SERVER_ERROR => "internal error; the server's log has it under the request id".to_owned(),
+            StatusCode::INTERNAL_SERVER_ERROR => {
+                "internal error; the server's log has it under the request id".to_owned()
+            }
             StatusCode::SERVICE_UNAVAILABLE => "the registry cannot answer right now, try again in a moment".to_owned(),
             StatusCode::INSUFFICIENT_STORAGE => "the registry's storage is full; pulls still work".to_owned(),
             _ => self.to_string(),
@@ -136,10 +138,14 @@ fn core_said(error: &wharf_core::Error) -> Said {
         E::RepositoryUnknown(name) => (S::NOT_FOUND, "NAME_UNKNOWN", name_detail(name)),
         E::BlobUnknown(digest) => (S::NOT_FOUND, "BLOB_UNKNOWN", json!({ "digest": digest })),
         E::BlobInUse { blob, manifest } => (S::CONFLICT, "DENIED", json!({ "digest": blob, "manifest": manifest })),
-        E::ManifestUnknown(reference) => (S::NOT_FOUND, "MANIFEST_UNKNOWN", json!({ "reference": reference.to_string() })),
+        E::ManifestUnknown(reference) => {
+            (S::NOT_FOUND, "MANIFEST_UNKNOWN", json!({ "reference": reference.to_string() }))
+        }
         E::UploadUnknown(_) => (S::NOT_FOUND, "BLOB_UPLOAD_UNKNOWN", Value::Null),
         E::UploadTaken(_) => (S::CONFLICT, "BLOB_UPLOAD_INVALID", Value::Null),
-        E::OutOfOrder { received, .. } => (S::RANGE_NOT_SATISFIABLE, "BLOB_UPLOAD_INVALID", json!({ "received": received })),
+        E::OutOfOrder { received, .. } => {
+            (S::RANGE_NOT_SATISFIABLE, "BLOB_UPLOAD_INVALID", json!({ "received": received }))
+        }
         E::DigestMismatch { expected, actual } => {
             (S::BAD_REQUEST, "DIGEST_INVALID", json!({ "expected": expected, "actual": actual }))
         }
@@ -151,10 +157,16 @@ fn core_said(error: &wharf_core::Error) -> Said {
         }
         E::UploadLost(_) => (S::NOT_FOUND, "BLOB_UPLOAD_UNKNOWN", Value::Null),
         // Of other formats, or ours to mend.
-        E::ProjectExists(_) | E::ProjectNotEmpty(_) | E::PackageInvalid(_) | E::PackageExists { .. }
-        | E::ForeignStorage(_) | E::FileUnknown(_) | E::NotPublished(_) | E::Storage(_) | E::Db(_) | E::Inconsistent(_) => {
-            (S::INTERNAL_SERVER_ERROR, "UNKNOWN", Value::Null)
-        }
+        E::ProjectExists(_)
+        | E::ProjectNotEmpty(_)
+        | E::PackageInvalid(_)
+        | E::PackageExists { .. }
+        | E::ForeignStorage(_)
+        | E::FileUnknown(_)
+        | E::NotPublished(_)
+        | E::Storage(_)
+        | E::Db(_)
+        | E::Inconsistent(_) => (S::INTERNAL_SERVER_ERROR, "UNKNOWN", Value::Null),
     }
 }
 
@@ -205,7 +217,8 @@ impl Answer for Error {
             Self::OutOfOrder { received, location, .. } => {
                 let location = HeaderValue::from_str(&context.location(location));
                 let range = HeaderValue::from_str(&crate::upload::range(*received));
-                headers.extend([(LOCATION, location), (RANGE, range)].into_iter().filter_map(|(k, v)| Some((k, v.ok()?))));
+                headers
+                    .extend([(LOCATION, location), (RANGE, range)].into_iter().filter_map(|(k, v)| Some((k, v.ok()?))));
             }
             Self::Refusal(Refusal::Rejected(Rejected::Throttled { retry_after })) => {
                 headers.insert(RETRY_AFTER, retry_after.as_secs().max(1).into());

@@ -1,7 +1,7 @@
 //! Listing repositories, tags and referrers, a page at a time.
 
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, LINK};
 use http::Response;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, LINK};
 use serde_json::{Value, json};
 use wharf_core::{Target, media};
 use wharf_types::Digest;

@@ -1,7 +1,8 @@
 //! Pulling (distribution-spec, "Pull").
 
 use http::header::{
-    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_RANGE, RANGE,
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_RANGE,
+    RANGE,
 };
 use http::request::Parts;
 use http::{HeaderMap, Method, Response, StatusCode};
@@ -21,7 +22,8 @@ pub(crate) fn pong() -> Response<Body> {
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(CONTENT_LENGTH, 2.into());
-    headers.insert(HeaderName::from_static("docker-distribution-api-version"), HeaderValue::from_static("registry/2.0"));
+    headers
+        .insert(HeaderName::from_static("docker-distribution-api-version"), HeaderValue::from_static("registry/2.0"));
     response
 }
 
@@ -93,7 +95,9 @@ pub(crate) async fn blob(call: Call<'_>, head: &Parts) -> Result<Response<Body>,
 /// The `Range` to answer. It is for GET alone, and `If-Range` takes it back for other content (RFC 9110, 13.1.5 and 14.2).
 fn wanted_range<'a>(head: &'a Parts, digest: &Digest) -> Option<&'a str> {
     let condition = head.headers.get(IF_RANGE);
-    if head.method == Method::HEAD || condition.is_some_and(|tag| tag.as_bytes() != etag(&digest.to_string()).as_bytes()) {
+    if head.method == Method::HEAD
+        || condition.is_some_and(|tag| tag.as_bytes() != etag(&digest.to_string()).as_bytes())
+    {
         return None;
     }
     head.headers.get(RANGE)?.to_str().ok()

@@ -21,7 +21,9 @@ pub(crate) fn parse(head: &Parts) -> Result<Op, Error> {
     match segments.as_slice() {
         [] | [""] => request.reads().map(|()| Op::Ping),
         ["_catalog"] => request.reads().and_then(|()| Ok(Op::Catalog { page: request.page()? })),
-        [name @ .., "tags", "list"] => request.reads().and_then(|()| Ok(Op::Tags { name: repo(name)?, page: request.page()? })),
+        [name @ .., "tags", "list"] => {
+            request.reads().and_then(|()| Ok(Op::Tags { name: repo(name)?, page: request.page()? }))
+        }
         [name @ .., "blobs", "uploads"] | [name @ .., "blobs", "uploads", ""] => request.begin(repo(name)?),
         [name @ .., "blobs", "uploads", id] => request.upload(repo(name)?, id),
         [name @ .., "blobs", digest] => request.blob(repo(name)?, digest.parse()?),
@@ -43,7 +45,11 @@ struct Head<'a> {
 
 impl Head<'_> {
     fn reads(&self) -> Result<(), Error> {
-        if matches!(*self.method, Method::GET | Method::HEAD) { Ok(()) } else { Err(Error::MethodNotAllowed("GET, HEAD")) }
+        if matches!(*self.method, Method::GET | Method::HEAD) {
+            Ok(())
+        } else {
+            Err(Error::MethodNotAllowed("GET, HEAD"))
+        }
     }
 
     fn page(&self) -> Result<Page, Error> {

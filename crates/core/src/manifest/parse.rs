@@ -112,7 +112,8 @@ impl Descriptor {
     /// Layers that distribution rules may keep out of a registry.
     fn is_foreign(&self) -> bool {
         let media_type = self.media_type.as_deref().unwrap_or_default();
-        media_type.contains(".nondistributable.") || media_type == "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
+        media_type.contains(".nondistributable.")
+            || media_type == "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
     }
 }
 

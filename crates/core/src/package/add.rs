@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 use tokio_util::io::{StreamReader, SyncIoBridge};
-use wharf_db::catalog::{audit, blobs, events, packages};
 use wharf_db::Tx;
+use wharf_db::catalog::{audit, blobs, events, packages};
 use wharf_storage::{ByteStream, Hashing};
 use wharf_types::Algorithm;
 
@@ -163,7 +163,9 @@ fn check(contents: &Contents, channel: &str) -> Result<()> {
     let Contents { name, version, architecture, path, .. } = contents;
     let refused = |why: String| Err(Error::PackageInvalid(why));
     let shown = |text: &str| text.chars().take(100).collect::<String>();
-    for (what, text) in [("name", name.as_str()), ("version", version), ("architecture", architecture), ("channel", channel)] {
+    for (what, text) in
+        [("name", name.as_str()), ("version", version), ("architecture", architecture), ("channel", channel)]
+    {
         if text.len() > LONGEST_NAME || text.contains(char::is_control) {
             return refused(format!("its {what} would be {:?}", shown(text)));
         }

@@ -56,13 +56,7 @@ pub async fn add_file(tx: &mut Tx<'_>, generation: i64, repository: i64, file: &
 ///
 /// # Errors
 /// Those of the database.
-pub async fn publish(
-    tx: &mut Tx<'_>,
-    repository: i64,
-    channel: &str,
-    generation: i64,
-    at: Timestamp,
-) -> Result<()> {
+pub async fn publish(tx: &mut Tx<'_>, repository: i64, channel: &str, generation: i64, at: Timestamp) -> Result<()> {
     tx.execute(
         "UPDATE generations SET retired_at = ?3 WHERE id IN
            (SELECT generation_id FROM generation_heads WHERE repository_id = ?1 AND channel = ?2)",
@@ -145,11 +139,7 @@ pub async fn current_file(
 ///
 /// # Errors
 /// Those of the database.
-pub async fn file_by_digest(
-    tx: &mut Tx<'_>,
-    repository: i64,
-    digest: &Digest,
-) -> Result<Option<(File, Vec<Blob>)>> {
+pub async fn file_by_digest(tx: &mut Tx<'_>, repository: i64, digest: &Digest) -> Result<Option<(File, Vec<Blob>)>> {
     let found = tx
         .query_opt(
             "SELECT generation_id, path, media_type, digest, size FROM generation_files

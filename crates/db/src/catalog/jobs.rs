@@ -182,7 +182,8 @@ pub async fn pending(tx: &mut Tx<'_>, kind: &str, key: &str) -> Result<Option<Pe
 /// # Errors
 /// Those of the database.
 pub async fn next_due(tx: &mut Tx<'_>) -> Result<Option<Timestamp>> {
-    let sql = "SELECT min(CASE WHEN leased_by IS NULL THEN due_at ELSE leased_until END) FROM jobs WHERE dead_at IS NULL";
+    let sql =
+        "SELECT min(CASE WHEN leased_by IS NULL THEN due_at ELSE leased_until END) FROM jobs WHERE dead_at IS NULL";
     tx.query_opt(sql, &[]).await?.map_or(Ok(None), |row| row.get(0))
 }
 

@@ -96,13 +96,7 @@ pub async fn remove(tx: &mut Tx<'_>, repository: i64, path: &str) -> Result<bool
 ///
 /// # Errors
 /// Those of the database.
-pub async fn page(
-    tx: &mut Tx<'_>,
-    repository: i64,
-    channel: &str,
-    after: &str,
-    limit: i64,
-) -> Result<Vec<Package>> {
+pub async fn page(tx: &mut Tx<'_>, repository: i64, channel: &str, after: &str, limit: i64) -> Result<Vec<Package>> {
     let rows = tx
         .query(
             "SELECT path, name, version, architecture, digest, size, channel, fragment, created_at FROM packages

@@ -112,6 +112,7 @@ pub async fn page(
 /// # Errors
 /// Those of the database.
 pub async fn count(tx: &mut Tx<'_>, project_id: i64, most: i64) -> Result<i64> {
-    let sql = "SELECT count(*) FROM (SELECT 1 FROM repositories WHERE project_id = ?1 AND deleted_at IS NULL LIMIT ?2) few";
+    let sql =
+        "SELECT count(*) FROM (SELECT 1 FROM repositories WHERE project_id = ?1 AND deleted_at IS NULL LIMIT ?2) few";
     tx.query_opt(sql, &[&project_id, &most]).await?.map_or(Ok(0), |row| row.get(0))
 }

@@ -104,7 +104,8 @@ fn bad_requests_get_the_code_that_fits() {
 #[test]
 fn chunk_ranges_are_read_in_both_spellings() {
     let start = |range: &str, length: &str| {
-        let head = Request::patch("/v2/a/blobs/uploads/1f").header("content-range", range).header("content-length", length);
+        let head =
+            Request::patch("/v2/a/blobs/uploads/1f").header("content-range", range).header("content-length", length);
         match parse(&head.body(()).unwrap().into_parts().0) {
             Ok(Op::Append { start, .. }) => Ok(start),
             other => Err(format!("{other:?}")),

@@ -151,7 +151,7 @@ async fn a_slow_push_into_a_project_that_was_made_meanwhile_is_refused(server: &
     let creator = server.user("mallory").await;
     server.grant_on_server("mallory", ServerRole::Creator).await;
     let image = Image::new();
-    let content = Bytes::from(image.manifest());
+    let content = image.manifest();
     let (first, rest) = (content.slice(..10), content.slice(10..));
     let (made, waits) = tokio::sync::oneshot::channel::<()>();
     let (sent, arrives) = tokio::sync::oneshot::channel::<()>();

@@ -5,7 +5,8 @@ use futures_util::stream;
 use http::Method;
 use http::header::CONTENT_TYPE;
 use serde_json::{Value, json};
-use wharf_testkit::{Image, Raw, TestServer, media};
+use wharf_auth::Role;
+use wharf_testkit::{Client, Image, Raw, RawAnswer, TestServer, media};
 use wharf_types::Digest;
 
 use crate::backend::{on_every_backend, on_every_database};
@@ -30,6 +31,7 @@ mod numbers {
         ten_thousand_missing_layers_are_refused_with_the_first_of_them,
         more_layers_than_any_image_has_are_refused,
         ten_gigabytes_of_manifest_are_refused_before_they_are_sent,
+        ten_gigabytes_of_somebody_who_may_not_push_are_refused_before_they_are_sent,
     }
 }
 
@@ -96,14 +98,30 @@ async fn more_layers_than_any_image_has_are_refused(server: &TestServer) {
     assert!(refused.text().contains("10001") && refused.text().contains("10000"), "{refused}");
 }
 
-async fn ten_gigabytes_of_manifest_are_refused_before_they_are_sent(server: &TestServer) {
-    let admin = server.admin().authorization().unwrap();
+/// The answer to the head of a request that announces ten gigabytes. None of them is sent.
+async fn announce(server: &TestServer, client: &Client, line: &str) -> RawAnswer {
+    let authorization = client.authorization().map(|text| format!("Authorization: {text}\r\n")).unwrap_or_default();
     let mut raw = Raw::connect(server.address()).await;
+    let media_type = media::MANIFEST;
     raw.send(format!(
-        "PUT /v2/team/app/manifests/v1 HTTP/1.1\r\nHost: a\r\nAuthorization: {admin}\r\n\
-         Content-Type: {}\r\nContent-Length: 10737418240\r\n\r\n",
-        media::MANIFEST
+        "{line} HTTP/1.1\r\nHost: a\r\n{authorization}Content-Type: {media_type}\r\nContent-Length: 10737418240\r\n\r\n"
     ))
     .await;
-    raw.answer().await.refused(413, "MANIFEST_INVALID");
+    raw.answer().await
+}
+
+async fn ten_gigabytes_of_manifest_are_refused_before_they_are_sent(server: &TestServer) {
+    let answer = announce(server, &server.admin(), "PUT /v2/team/app/manifests/v1").await;
+    answer.refused(413, "MANIFEST_INVALID");
+}
+
+async fn ten_gigabytes_of_somebody_who_may_not_push_are_refused_before_they_are_sent(server: &TestServer) {
+    let upload = Repository::new(server, "team/app").begin().await;
+    let puller = server.user_with("paul", Role::Puller, "team").await;
+    let stranger = server.user("stranger").await;
+    for line in [format!("PATCH {upload}"), "POST /v2/team/app/blobs/uploads/".to_owned()] {
+        announce(server, &server.anonymous(), &line).await.refused(401, "UNAUTHORIZED");
+        announce(server, &puller, &line).await.refused(403, "DENIED");
+        announce(server, &stranger, &line).await.refused(404, "NAME_UNKNOWN");
+    }
 }

@@ -34,5 +34,6 @@ mod races;
 mod referrers;
 mod resume;
 mod roles;
+mod settings;
 mod shapes;
 mod tokens;

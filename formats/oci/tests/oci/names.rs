@@ -39,6 +39,11 @@ async fn a_name_of_one_segment_is_in_the_default_project_and_echoed_as_asked(ser
     }
     let catalog = short.client.get("/v2/_catalog").await.json();
     assert_eq!(catalog["repositories"], serde_json::json!(["app"]));
+    // A token for one name is good for the other.
+    for (scope, repository) in [("repository:default/app:pull", &short), ("repository:app:pull", &long)] {
+        let client = server.admin().with_registry_token(&[scope]).await;
+        client.get(&repository.path("manifests/v1")).await.assert_status(200);
+    }
     // An upload that began under one name goes on under the other.
     let upload = short.begin().await.replace("/v2/app/", "/v2/default/app/");
     long.finish(&upload, 0, "x", &Blob::of("x").digest).await.assert_status(201);

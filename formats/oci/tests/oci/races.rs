@@ -118,9 +118,9 @@ async fn of_two_requests_for_one_upload_one_wins(server: &TestServer) {
     }
 }
 
-/// Two requests may take each other's place so that neither ends the upload: then it is still there to go on with.
+/// Two requests may take each other's place so that neither ends the upload: then it is still there to go on with. Whoever asks
+/// for an end that has been is answered like the first.
 async fn finish_if_both_lost(repository: &Repository, upload: &str, blob: &Blob, statuses: &[StatusCode]) {
-    assert!(statuses.iter().filter(|status| **status == 201).count() <= 1, "{statuses:?}");
     if statuses.iter().any(|status| *status == 201) {
         repository.client.get(upload).await.assert_status(404);
         return;

@@ -21,6 +21,8 @@ on_every_database! {
     the_fallback_tag_is_merged_in,
     a_deleted_referrer_is_gone_at_once,
     referrers_are_those_of_the_repository,
+    a_push_with_a_subject_says_that_it_was_understood,
+    an_index_and_its_images_may_be_about_the_same,
 }
 
 const SBOM: &str = "application/vnd.example.sbom+json";
@@ -242,4 +244,34 @@ async fn referrers_are_those_of_the_repository(server: &TestServer) {
     assert_eq!(entries(&two.get(&list).await), Vec::<Value>::new());
     let other = Descriptor::of(media::MANIFEST, b"another subject").digest;
     assert_eq!(entries(&one.get(&format!("referrers/{other}")).await), Vec::<Value>::new());
+}
+
+async fn a_push_with_a_subject_says_that_it_was_understood(server: &TestServer) {
+    let repository = Repository::new(server, "team/app");
+    repository.push(&Blob::of("{}")).await;
+    let image = about(&subject(), SBOM, 1);
+    for round in ["missing", "present"] {
+        for reference in [image.digest(), round.to_owned(), format!("{}?tag={round}-2", image.digest())] {
+            let pushed = repository.put_manifest(&reference, media::MANIFEST, image.manifest()).await;
+            pushed.assert_status(201).assert_header("oci-subject", &subject().digest());
+        }
+        subject().push(&repository.client, "team/app:v1").await;
+    }
+    let plain = repository.put_manifest("v2", media::MANIFEST, subject().manifest()).await;
+    plain.assert_status(201).assert_no_header("oci-subject");
+}
+
+async fn an_index_and_its_images_may_be_about_the_same(server: &TestServer) {
+    let repository = Repository::new(server, "team/app");
+    let (one, two) = (about(&subject(), SBOM, 1), about(&subject(), SBOM, 2));
+    for image in [&one, &two] {
+        image.push(&repository.client, "team/app").await;
+    }
+    let index = Index::new().image(&one, "linux/amd64").image(&two, "linux/arm64");
+    let index = index.artifact_type(SIGNATURE).subject(subject().descriptor());
+    index.push(&repository.client, "team/app:all").await;
+    let listed = entries(&repository.get(&format!("referrers/{}", subject().digest())).await);
+    assert_eq!(digests(&listed), sorted(vec![one.digest(), two.digest(), index.digest()]));
+    let of_index = listed.iter().find(|entry| entry["digest"] == index.digest()).unwrap();
+    assert_eq!((&of_index["artifactType"], &of_index["mediaType"]), (&json!(SIGNATURE), &json!(media::INDEX)));
 }

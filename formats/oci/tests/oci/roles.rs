@@ -88,62 +88,71 @@ struct Trial {
     mark: Option<(String, u16, u16)>,
 }
 
+impl Trial {
+    fn new(method: Method, path: impl Into<String>, body: impl Into<Bytes>) -> Self {
+        Self { method, path: path.into(), body: body.into(), mark: None }
+    }
+
+    fn marked(self, path: impl Into<String>, before: u16, after: u16) -> Self {
+        Self { mark: Some((path.into(), before, after)), ..self }
+    }
+}
+
 /// Makes what the operation needs in the repository. Nothing is used for two trials.
 async fn trial(admin: &Repository, operation: &str, number: usize) -> Trial {
     let blob = Blob::of(format!("blob {number}"));
     let image = Image::new().annotation("number", &number.to_string());
-    let path = |rest: &str| admin.path(rest);
-    let new = |method: Method, path: String, body: &[u8]| Trial {
-        method,
-        path,
-        body: Bytes::copy_from_slice(body),
-        mark: None,
-    };
-    let blob_path = path(&format!("blobs/{}", blob.digest));
-    let manifest_path = path(&format!("manifests/{}", image.digest()));
-    let created = Some((blob_path.clone(), 404, 200));
     match operation {
-        "ping" => new(Method::GET, "/v2/".to_owned(), b""),
-        "catalog.list" => new(Method::GET, "/v2/_catalog".to_owned(), b""),
-        "tags.list" => new(Method::GET, path("tags/list"), b""),
-        "referrers.list" => new(Method::GET, path(&format!("referrers/{}", image.digest())), b""),
-        "manifest.read" => new(Method::GET, path("manifests/v1"), b""),
-        "blob.read" => new(Method::GET, path(&format!("blobs/{}", Blob::of("{}").digest)), b""),
-        "manifest.push" => Trial {
-            mark: Some((manifest_path.clone(), 404, 200)),
-            ..new(Method::PUT, manifest_path, &image.manifest())
-        },
-        "upload.begin" => new(Method::POST, path("blobs/uploads/"), b""),
-        "blob.push" => {
-            let path = path(&format!("blobs/uploads/?digest={}", blob.digest));
-            Trial { mark: created, ..new(Method::POST, path, &blob.content) }
-        }
-        "blob.mount" => {
-            let source = Repository { name: admin.name.replace("/app", "/source"), ..admin.clone() };
-            source.push(&blob).await;
-            let path = path(&format!("blobs/uploads/?mount={}&from={}", blob.digest, source.name));
-            Trial { mark: created, ..new(Method::POST, path, b"") }
-        }
-        "upload.status" => new(Method::GET, admin.begin().await, b""),
-        "upload.append" => new(Method::PATCH, admin.begin().await, b"more"),
-        "upload.finish" => {
-            let path = with_digest(&admin.begin().await, &blob.digest);
-            Trial { mark: created, ..new(Method::PUT, path, &blob.content) }
-        }
+        "ping" => Trial::new(Method::GET, "/v2/", ""),
+        "catalog.list" => Trial::new(Method::GET, "/v2/_catalog", ""),
+        "tags.list" => Trial::new(Method::GET, admin.path("tags/list"), ""),
+        "referrers.list" => Trial::new(Method::GET, admin.path(&format!("referrers/{}", image.digest())), ""),
+        "manifest.read" => Trial::new(Method::GET, admin.path("manifests/v1"), ""),
+        "blob.read" => Trial::new(Method::GET, admin.path(&format!("blobs/{}", Blob::of("{}").digest)), ""),
+        "blob.push" | "blob.mount" | "blob.delete" => blob_trial(admin, operation, &blob).await,
+        "manifest.push" | "manifest.delete" => manifest_trial(admin, operation, &image).await,
+        "upload.begin" => Trial::new(Method::POST, admin.path("blobs/uploads/"), ""),
+        "upload.status" => Trial::new(Method::GET, admin.begin().await, ""),
+        "upload.append" => Trial::new(Method::PATCH, admin.begin().await, "more"),
         "upload.cancel" => {
             let upload = admin.begin().await;
-            Trial { mark: Some((upload.clone(), 204, 404)), ..new(Method::DELETE, upload, b"") }
+            Trial::new(Method::DELETE, &upload, "").marked(upload, 204, 404)
         }
-        "manifest.delete" => {
-            image.push(&admin.client, &admin.name).await;
-            Trial { mark: Some((manifest_path.clone(), 200, 404)), ..new(Method::DELETE, manifest_path, b"") }
-        }
-        "blob.delete" => {
-            admin.push(&blob).await;
-            Trial { mark: Some((blob_path.clone(), 200, 404)), ..new(Method::DELETE, blob_path, b"") }
+        "upload.finish" => {
+            let path = with_digest(&admin.begin().await, &blob.digest);
+            Trial::new(Method::PUT, path, blob.content).marked(admin.path(&format!("blobs/{}", blob.digest)), 404, 200)
         }
         other => panic!("no trial for {other}"),
     }
+}
+
+async fn blob_trial(admin: &Repository, operation: &str, blob: &Blob) -> Trial {
+    let place = admin.path(&format!("blobs/{}", blob.digest));
+    match operation {
+        "blob.push" => {
+            let path = admin.path(&format!("blobs/uploads/?digest={}", blob.digest));
+            Trial::new(Method::POST, path, blob.content.clone()).marked(place, 404, 200)
+        }
+        "blob.mount" => {
+            let source = Repository { name: admin.name.replace("/app", "/source"), ..admin.clone() };
+            source.push(blob).await;
+            let path = admin.path(&format!("blobs/uploads/?mount={}&from={}", blob.digest, source.name));
+            Trial::new(Method::POST, path, "").marked(place, 404, 200)
+        }
+        _ => {
+            admin.push(blob).await;
+            Trial::new(Method::DELETE, &place, "").marked(place, 200, 404)
+        }
+    }
+}
+
+async fn manifest_trial(admin: &Repository, operation: &str, image: &Image) -> Trial {
+    let place = admin.path(&format!("manifests/{}", image.digest()));
+    if operation == "manifest.push" {
+        return Trial::new(Method::PUT, &place, image.manifest()).marked(place, 404, 200);
+    }
+    image.push(&admin.client, &admin.name).await;
+    Trial::new(Method::DELETE, &place, "").marked(place, 200, 404)
 }
 
 impl Trial {

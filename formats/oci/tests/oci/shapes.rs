@@ -139,6 +139,11 @@ async fn images_are_kept_as_they_came(server: &TestServer) {
         docker_image(),
         changed("uncompressed", |_| {}),
         changed("no-layers", |image| image["layers"] = json!([])),
+        // As programs in Go write an empty list.
+        changed("null-lists", |image| {
+            image["layers"] = Value::Null;
+            image["manifests"] = Value::Null;
+        }),
         changed("no-media-type", |image| drop(image.as_object_mut().unwrap().remove("mediaType"))),
         changed("same-layer-twice", |image| image["layers"] = json!([image["layers"][0], image["layers"][0]])),
         changed("custom-fields", |image| {

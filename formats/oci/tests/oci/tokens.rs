@@ -21,6 +21,7 @@ on_every_database! {
     a_token_ends_with_its_time,
     a_token_ends_with_its_owner_s_grants_and_account,
     forged_tokens_are_refused,
+    names_and_passwords_that_cannot_be_are_wrong_ones,
 }
 
 const PULL: &str = "repository:team/app:pull";
@@ -216,4 +217,24 @@ async fn forged_tokens_are_refused(server: &TestServer) {
         request.header(http::header::AUTHORIZATION, header).send().await.refused(401, "UNAUTHORIZED");
     }
     server.anonymous().with_bearer(&good).get("/v2/team/app/manifests/v1").await.assert_status(200);
+}
+
+async fn names_and_passwords_that_cannot_be_are_wrong_ones(server: &TestServer) {
+    let long = "x".repeat(5000);
+    let pairs = [
+        ("ad\u{0}min", "x"),
+        ("admin", "a\u{0}b"),
+        ("\u{1F433}", "x"),
+        (&*long, "x"),
+        ("admin", &*long),
+        ("'; --", "x"),
+        ("", "x"),
+    ];
+    for (name, password) in pairs {
+        let client = server.anonymous().with_basic(name, password);
+        client.get("/v2/").await.refused(401, "UNAUTHORIZED");
+        client.get("/token").await.refused(401, "UNAUTHORIZED");
+    }
+    let odd = server.admin().get("/token?scope=repository:a%00b:pull&account=%00&service=%ff&client_id=%00").await;
+    odd.assert_status(200);
 }

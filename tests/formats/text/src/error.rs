@@ -60,8 +60,12 @@ impl Error {
     fn message(&self, status: StatusCode) -> String {
         match (self, status) {
             (Self::NotPublished(_), _) => self.to_string(),
-            (_, StatusCode::INTERNAL_SERVER_ERROR) => "internal error; the server's log has it under the request id".to_owned(),
-            (_, StatusCode::SERVICE_UNAVAILABLE) => "the registry cannot answer right now, try again in a moment".to_owned(),
+            (_, StatusCode::INTERNAL_SERVER_ERROR) => {
+                "internal error; the server's log has it under the request id".to_owned()
+            }
+            (_, StatusCode::SERVICE_UNAVAILABLE) => {
+                "the registry cannot answer right now, try again in a moment".to_owned()
+            }
             (_, StatusCode::INSUFFICIENT_STORAGE) => "the registry's storage is full; downloads still work".to_owned(),
             _ => self.to_string(),
         }
@@ -114,7 +118,8 @@ impl Answer for Error {
                 headers.insert(ALLOW, HeaderValue::from_static(allowed));
             }
             Self::RangeNotSatisfiable(size) => {
-                headers.extend(HeaderValue::from_str(&format!("bytes */{size}")).ok().map(|value| (CONTENT_RANGE, value)));
+                headers
+                    .extend(HeaderValue::from_str(&format!("bytes */{size}")).ok().map(|value| (CONTENT_RANGE, value)));
             }
             Self::Refusal(Refusal::Rejected(Rejected::Throttled { retry_after })) => {
                 headers.insert(RETRY_AFTER, retry_after.as_secs().max(1).into());

@@ -18,7 +18,8 @@ type Field = (String, String);
 pub(crate) fn inspect(file: &mut dyn Read, arrival: &Arrival) -> Result<Contents, InspectError> {
     let mut file = BufReader::with_capacity(CHUNK, file);
     let fields = header(&mut file)?;
-    let value = |wanted: &str| fields.iter().find(|(key, _)| key.eq_ignore_ascii_case(wanted)).map(|(_, value)| value.clone());
+    let value =
+        |wanted: &str| fields.iter().find(|(key, _)| key.eq_ignore_ascii_case(wanted)).map(|(_, value)| value.clone());
     let name = value("name").ok_or_else(|| refused("the header has no Name"))?;
     let version = value("version").ok_or_else(|| refused("the header has no Version"))?;
     let architecture = value("architecture").unwrap_or_default();
@@ -108,7 +109,8 @@ mod tests {
 
     #[test]
     fn a_package_says_what_it_is() {
-        let contents = read(b"Name: hello\nversion:1.2~rc1 \nSummary: \xc3\xa4 b\nArchitecture: arm64\n\none\ntwo\n").unwrap();
+        let contents =
+            read(b"Name: hello\nversion:1.2~rc1 \nSummary: \xc3\xa4 b\nArchitecture: arm64\n\none\ntwo\n").unwrap();
         let Contents { name, version, architecture, path, fragment, .. } = contents;
         assert_eq!((name.as_str(), version.as_str(), architecture.as_str()), ("hello", "1.2~rc1", "arm64"));
         assert_eq!(path, "stable/packages/hello_1.2~rc1_arm64.txt");

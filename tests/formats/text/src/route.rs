@@ -35,7 +35,8 @@ pub(crate) fn parse(head: &Parts) -> Result<Op, Error> {
             Ok(Op::ReadIndexByHash { name, digest: format!("{algorithm}:{hex}").parse()? })
         }
         [channel, file] => {
-            let file = [INDEX, INDEX_SIGNATURES, RELEASE].into_iter().find(|known| known == file).ok_or(Error::NoSuchPath)?;
+            let file =
+                [INDEX, INDEX_SIGNATURES, RELEASE].into_iter().find(|known| known == file).ok_or(Error::NoSuchPath)?;
             request.reads()?;
             Ok(Op::ReadIndex { name, channel: channel.parse()?, file })
         }
@@ -55,7 +56,11 @@ struct Head<'a> {
 
 impl Head<'_> {
     fn reads(&self) -> Result<(), Error> {
-        if matches!(*self.method, Method::GET | Method::HEAD) { Ok(()) } else { Err(Error::MethodNotAllowed("GET, HEAD")) }
+        if matches!(*self.method, Method::GET | Method::HEAD) {
+            Ok(())
+        } else {
+            Err(Error::MethodNotAllowed("GET, HEAD"))
+        }
     }
 
     fn param(&self, wanted: &str) -> Option<String> {

@@ -120,14 +120,20 @@ impl Call<'_> {
         self.index_file(&file, FOR_EVER, head).await
     }
 
-    async fn index_file(&self, found: &PublishedFile, caching: HeaderValue, head: &Parts) -> Result<Response<Body>, Error> {
+    async fn index_file(
+        &self,
+        found: &PublishedFile,
+        caching: HeaderValue,
+        head: &Parts,
+    ) -> Result<Response<Body>, Error> {
         let content = Content { digest: &found.file.digest, size: found.file.size, caching };
         content.answer(head, async |range| Ok(self.core.open_index_file(found, range).await?)).await
     }
 
     pub(crate) async fn keys(&self, name: &RepoName) -> Result<Response<Body>, Error> {
         let keys = self.core.signing_keys(&self.target(name)).await?;
-        let line = |key: &wharf_core::PublicKey| format!("{} {} {}\n", key_id(key), key.kind, STANDARD.encode(&key.public));
+        let line =
+            |key: &wharf_core::PublicKey| format!("{} {} {}\n", key_id(key), key.kind, STANDARD.encode(&key.public));
         Ok(text(keys.iter().map(line).collect()))
     }
 

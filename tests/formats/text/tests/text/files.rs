@@ -47,7 +47,9 @@ async fn any_part_of_an_index_can_be_read(server: &TestServer) {
     let beyond = part(&shelf, "stable/Index", &format!("bytes={}-", index.len())).await;
     beyond.assert_status(416).assert_header("content-range", &format!("bytes */{}", index.len()));
     let head = shelf.client.head(&shelf.path("stable/Index")).await;
-    head.assert_status(200).assert_header("content-length", &index.len().to_string()).assert_header("accept-ranges", "bytes");
+    head.assert_status(200)
+        .assert_header("content-length", &index.len().to_string())
+        .assert_header("accept-ranges", "bytes");
 }
 
 async fn who_has_an_index_is_told_so(server: &TestServer) {
@@ -55,7 +57,9 @@ async fn who_has_an_index_is_told_so(server: &TestServer) {
     for file in ["Index", "Index.sig", "Release"] {
         let path = format!("stable/{file}");
         let tag = shelf.get(&path).await.assert_status(200).expect_header("etag").to_owned();
-        let ask = async || shelf.client.request(Method::GET, &shelf.path(&path)).header_named("if-none-match", &tag).send().await;
+        let ask = async || {
+            shelf.client.request(Method::GET, &shelf.path(&path)).header_named("if-none-match", &tag).send().await
+        };
         ask().await.assert_status(304).assert_body("").assert_header("etag", &tag);
         shelf.add("stable", &note(&format!("after-{}", file.replace('.', "-")), "1")).await;
         assert_ne!(ask().await.assert_status(200).header("etag"), Some(tag.as_str()));

@@ -30,6 +30,7 @@ pub(crate) struct Hooked {
     text: Text,
     when: When,
     hook: Hook,
+    look: Arc<dyn Fn() + Send + Sync>,
 }
 
 impl Hooked {
@@ -38,7 +39,12 @@ impl Hooked {
         when: When,
         hook: impl for<'a> Fn(&'a Publication) -> BoxFuture<'a, Result<(), IndexError>> + Send + Sync + 'static,
     ) -> Self {
-        Self { text: Text::with_segments_of(4), when, hook: Arc::new(hook) }
+        Self { text: Text::with_segments_of(4), when, hook: Arc::new(hook), look: Arc::new(|| {}) }
+    }
+
+    /// Does this too, each time a package is inspected.
+    pub(crate) fn inspecting(self, look: impl Fn() + Send + Sync + 'static) -> Self {
+        Self { look: Arc::new(look), ..self }
     }
 }
 
@@ -49,6 +55,7 @@ impl Format for Hooked {
     }
 
     fn inspect(&self, file: &mut dyn Read, arrival: &Arrival) -> Result<Contents, InspectError> {
+        (self.look)();
         self.text.inspect(file, arrival)
     }
 

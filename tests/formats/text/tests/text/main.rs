@@ -1,6 +1,6 @@
 //! The format contract, proven by the smallest format: everything that APT, YUM and Helm will need of it, as clients meet it,
 //! with rows in SQLite and in PostgreSQL.
-#![expect(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a function of a test that cannot go on has failed it")]
+#![expect(clippy::expect_used, clippy::panic, reason = "a function of a test that cannot go on has failed it")]
 
 mod backend;
 mod hooked;
@@ -10,6 +10,7 @@ mod shelf;
 mod failures;
 mod files;
 mod generations;
+mod inspections;
 mod leases;
 mod loops;
 mod mounts;

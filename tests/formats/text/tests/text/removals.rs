@@ -24,7 +24,11 @@ async fn a_removed_package_is_in_no_new_index(server: &TestServer) {
     shelf.delete(&a.path("stable")).await.assert_status(404);
     assert_eq!(shelf.verified("stable").await.index, index_of("stable", &[b]));
     // A client in the middle of reading finds the rest of what it has begun.
-    shelf.get(&format!("stable/by-hash/{}", old.digest.replace(':', "/"))).await.assert_status(200).assert_body(&old.index);
+    shelf
+        .get(&format!("stable/by-hash/{}", old.digest.replace(':', "/")))
+        .await
+        .assert_status(200)
+        .assert_body(&old.index);
 }
 
 async fn an_empty_channel_has_an_empty_index(server: &TestServer) {
@@ -34,7 +38,8 @@ async fn an_empty_channel_has_an_empty_index(server: &TestServer) {
     shelf.delete(&format!("{}?wait=1", a.path("stable"))).await.assert_status(204);
     assert_eq!(shelf.verified("stable").await.index, "");
     shelf.get("stable/Index").await.assert_status(200).assert_header("content-length", "0");
-    let range = shelf.client.request(http::Method::GET, &shelf.path("stable/Index")).header_named("range", "bytes=0-").send();
+    let range =
+        shelf.client.request(http::Method::GET, &shelf.path("stable/Index")).header_named("range", "bytes=0-").send();
     range.await.assert_status(416).assert_header("content-range", "bytes */0");
 }
 

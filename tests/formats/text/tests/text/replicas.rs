@@ -97,9 +97,8 @@ async fn many_replicas_take_in_and_publish_at_once(server: &TestServer) {
     let replicas = [(); 3].map(|()| Replica::beside(server, &key, true));
     let notes: Vec<_> = (0..30).map(|n| note(&format!("n{n:02}"), "1")).collect();
     let uploads = notes.iter().zip(replicas.iter().cycle());
-    let answers = join_all(uploads.map(|(note, replica)| {
-        replica.ask("PUT /text/team/notes/stable/upload?wait=1", note.file())
-    }));
+    let answers =
+        join_all(uploads.map(|(note, replica)| replica.ask("PUT /text/team/notes/stable/upload?wait=1", note.file())));
     for (status, text) in answers.await {
         assert_eq!(status, 201, "{text:?}");
     }

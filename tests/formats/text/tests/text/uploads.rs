@@ -92,7 +92,8 @@ async fn a_package_may_be_in_two_channels_and_its_bytes_lie_here_once(server: &T
 async fn of_many_uploads_to_one_path_one_wins_and_the_others_are_told(server: &TestServer) {
     let shelf = Shelf::new(server, "team/notes");
     let notes: Vec<_> = (0..8).map(|n| note("same", "1").text(format!("{n}\n").repeat(10_000))).collect();
-    let answers = join_all(notes.iter().map(|note| shelf.client.put("/text/team/notes/stable/upload?wait=1", note.file()))).await;
+    let answers =
+        join_all(notes.iter().map(|note| shelf.client.put("/text/team/notes/stable/upload?wait=1", note.file()))).await;
     let won: Vec<_> = answers.iter().zip(&notes).filter(|(answer, _)| answer.status == 201).collect();
     assert_eq!(won.len(), 1);
     assert_eq!(answers.iter().filter(|answer| answer.status == 409).count(), 7);

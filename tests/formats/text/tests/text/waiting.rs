@@ -6,7 +6,7 @@ use futures_util::FutureExt;
 use tokio::sync::Semaphore;
 use wharf_testkit::{Backend, Options, TestServer};
 
-use crate::backend::{idle, open_jobs, soon, with};
+use crate::backend::{eventually, idle, open_jobs, soon, with};
 use crate::hooked::{Hooked, When};
 use crate::note::note;
 use crate::shelf::Shelf;
@@ -39,10 +39,7 @@ async fn the_answer_comes_although_others_go_on_changing_the_channel() {
             let shelf = shelf.clone();
             tokio::spawn(async move { shelf.add("stable", &note("mine", "1")).await })
         };
-        crate::backend::eventually("mine is here", async || {
-            shelf.get("stable/packages/mine_1.txt").await.status == 200
-        })
-        .await;
+        eventually("mine is here", async || shelf.get("stable/packages/mine_1.txt").await.status == 200).await;
         for n in 0.. {
             if waiting.is_finished() {
                 break;
@@ -52,7 +49,7 @@ async fn the_answer_comes_although_others_go_on_changing_the_channel() {
             shelf.put("stable", note(&format!("other{n}"), "1").file()).await.assert_status(201);
             let before = generations(&shelf).await;
             gate.add_permits(1);
-            crate::backend::eventually("a generation is made", async || generations(&shelf).await > before).await;
+            eventually("a generation is made", async || generations(&shelf).await > before).await;
             tokio::task::yield_now().await;
             assert!(open_jobs(&server).await > 0);
         }
@@ -73,16 +70,11 @@ async fn the_answer_comes_from_the_work_of_anybody() {
     for backend in [Backend::Sqlite, Backend::Postgres] {
         let server = TestServer::start(idle().backend(backend)).await;
         let shelf = Shelf::new(&server, "team/notes");
-        let (answer, ()) = soon(futures_util::future::join(
-            shelf.client.put("/text/team/notes/stable/upload?wait=1", note("a", "1").file()),
-            async {
-                while !server.core().run_one("somebody").await.expect("a database") || open_jobs(&server).await > 0 {
-                    tokio::task::yield_now().await;
-                }
-            },
-        ))
-        .await;
-        answer.assert_status(201);
+        let path = shelf.path("stable/upload?wait=1");
+        let asked = tokio::spawn(async move { shelf.client.put(&path, note("a", "1").file()).await });
+        eventually("somebody has worked", async || server.core().run_one("somebody").await.expect("a database")).await;
+        soon(asked).await.expect("an answer").assert_status(201);
+        let shelf = Shelf::new(&server, "team/notes");
         assert_eq!(shelf.index("stable").await, note("a", "1").entry("stable"));
     }
 }
