@@ -42,11 +42,20 @@ impl Desk {
     }
 }
 
+/// Opens the desk however the test ends, because a runtime waits for its blocking threads.
+struct Opened(Arc<Desk>);
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        self.0.open();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_package_that_is_looked_at_for_long_holds_up_no_request_and_there_are_only_so_many() {
     let most = std::thread::available_parallelism().expect("a number").get().max(2);
     let desk = Arc::new(Desk::default());
-    let looking = Arc::clone(&desk);
+    let (looking, opened) = (Arc::clone(&desk), Opened(Arc::clone(&desk)));
     let hooked = Hooked::new(When::Before, |_| Box::pin(async { Ok(()) })).inspecting(move || looking.look());
     let server = TestServer::start(with(hooked)).await;
     let shelf = Shelf::new(&server, "team/notes");
@@ -61,7 +70,7 @@ async fn a_package_that_is_looked_at_for_long_holds_up_no_request_and_there_are_
     for _ in 0..10 {
         soon(server.anonymous().get("/readyz")).await.assert_status(200);
     }
-    desk.open();
+    drop(opened);
     for upload in uploads {
         soon(upload).await.expect("an answer").assert_status(201);
     }
