@@ -1,6 +1,7 @@
 //! Bodies of requests: of the announced form, not too long, and with known fields only.
 
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use utoipa::ToSchema;
 use wharf_types::MediaType;
 use wharf_wire::{Body, ReadError, read_up_to};
@@ -50,7 +51,21 @@ impl<T: DeserializeOwned + ToSchema + Send> Input for Json<T> {
     async fn read(content_type: Option<&str>, body: Body) -> Result<Self, Problem> {
         expect(content_type, "application/json")?;
         let content = whole(body, MOST_JSON).await?;
-        serde_json::from_slice(&content).map(Self).map_err(|error| misread(&error.to_string()))
+        let read = serde_json::from_slice(&content).map_err(|error| misread(&error.to_string()))?;
+        if serde_json::from_slice(&content).is_ok_and(|value| holds_nul(&value)) {
+            return Err(Problem::invalid("a text holds a NUL character"));
+        }
+        Ok(Self(read))
+    }
+}
+
+/// PostgreSQL keeps no text with a NUL in it, and no name or description needs one.
+fn holds_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(holds_nul),
+        Value::Object(fields) => fields.iter().any(|(name, value)| name.contains('\0') || holds_nul(value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }
 
@@ -62,7 +77,11 @@ impl Input for Text {
     async fn read(content_type: Option<&str>, body: Body) -> Result<Self, Problem> {
         expect(content_type, "text/plain")?;
         let content = whole(body, MOST_TEXT).await?;
-        String::from_utf8(content.into()).map(Self).map_err(|_| Problem::invalid("the body is not UTF-8"))
+        match String::from_utf8(content.into()) {
+            Ok(text) if text.contains('\0') => Err(Problem::invalid("the text holds a NUL character")),
+            Ok(text) => Ok(Self(text)),
+            Err(_) => Err(Problem::invalid("the body is not UTF-8")),
+        }
     }
 }
 

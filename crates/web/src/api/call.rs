@@ -127,6 +127,9 @@ pub(super) fn format_named(text: &str, formats: &[FormatName]) -> Result<FormatN
 fn read_query(endpoint: &Endpoint, query: Option<&str>) -> Result<Vec<(String, String)>, Problem> {
     let mut read: Vec<(String, String)> = Vec::new();
     for (name, value) in query_pairs(query) {
+        if value.contains('\0') {
+            return Err(Problem::invalid(format!("the parameter {name} holds a NUL character")));
+        }
         let known = || endpoint.query.iter().map(|(name, _)| *name);
         if !known().any(|known| known == name) {
             let problem = Problem::invalid(format!("unknown parameter {name:?}"));
