@@ -137,6 +137,14 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn a_nul_is_found_wherever_it_is() {
+        for text in [r#""\u0000""#, r#"["a", {"b": "c\u0000"}]"#, r#"{"\u0000": 1}"#] {
+            assert!(holds_nul(&serde_json::from_str(text).unwrap()), "{text}");
+        }
+        assert!(!holds_nul(&serde_json::from_str(r#"{"a": "\\u0000"}"#).unwrap()));
+    }
+
     #[derive(Debug, Deserialize, ToSchema)]
     #[serde(deny_unknown_fields)]
     struct Fields {
