@@ -129,8 +129,10 @@ impl Core {
         let ours = object.as_ref().map(|(key, _)| key) != known.as_ref();
         let outcome = self.commit(session, Some(step.clone()), digest).await;
         match &outcome {
-            Err(Error::DigestMismatch { .. }) if self.end_upload(step).await? || ours => {
-                self.abandon(&Error::UploadUnknown(id.to_owned()), object).await?;
+            Err(Error::DigestMismatch { .. }) => {
+                if let (true, Some((key, progress))) = (self.end_upload(step).await? || ours, object) {
+                    self.remove_object(key, &progress).await?;
+                }
             }
             Err(error) if ours => self.abandon(error, object).await?,
             _ => {}
@@ -200,7 +202,7 @@ impl Core {
     }
 
     /// Sealed or not: an end that failed between the bytes and the row leaves a sealed one.
-    async fn remove_object(&self, key: ObjectKey, progress: &Progress) -> Result<()> {
+    pub(crate) async fn remove_object(&self, key: ObjectKey, progress: &Progress) -> Result<()> {
         self.inner.storage.discard(&key, progress).await?;
         Ok(self.inner.storage.remove(&[key]).await?)
     }

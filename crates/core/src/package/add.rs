@@ -77,8 +77,7 @@ impl Core {
         // An answer from the database that never came may hide a commit: then the object must stay.
         let known = matches!(&outcome, Ok((_, true)) | Err(Error::Db(_)));
         if let (false, Some((key, progress))) = (known, object) {
-            self.inner.storage.discard(&key, &progress).await?;
-            self.inner.storage.remove(&[key]).await?;
+            self.remove_object(key, &progress).await?;
         }
         let (added, _) = outcome?;
         self.inner.work.notify_one();

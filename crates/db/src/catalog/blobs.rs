@@ -29,7 +29,8 @@ pub struct Blob {
     pub place: Place,
 }
 
-fn blob(row: &Row) -> Result<Blob> {
+/// Reads digest, size, content, storage and object, in this order.
+pub(super) fn blob(row: &Row) -> Result<Blob> {
     let place = match row.get::<Option<Vec<u8>>>(2)? {
         Some(content) => Place::Here(content),
         None => Place::Stored { storage: row.get(3)?, object: row.get(4)? },

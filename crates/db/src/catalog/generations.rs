@@ -3,7 +3,7 @@
 
 use wharf_types::{Digest, Timestamp};
 
-use crate::catalog::blobs::{Blob, Place};
+use crate::catalog::blobs::{self, Blob};
 use crate::{Result, Row, Tx};
 
 /// A file of a generation: the concatenation of its segments.
@@ -102,14 +102,7 @@ async fn with_segments(tx: &mut Tx<'_>, found: Option<Row>) -> Result<Option<(Fi
             &[&generation, &file.path],
         )
         .await?;
-    let mut blobs = Vec::with_capacity(rows.len());
-    for row in &rows {
-        let place = match row.get::<Option<Vec<u8>>>(2)? {
-            Some(content) => Place::Here(content),
-            None => Place::Stored { storage: row.get(3)?, object: row.get(4)? },
-        };
-        blobs.push(Blob { digest: row.get(0)?, size: row.get(1)?, place });
-    }
+    let blobs = rows.iter().map(blobs::blob).collect::<Result<Vec<_>>>()?;
     file.segments = blobs.iter().map(|blob| blob.digest).collect();
     Ok(Some((file, blobs)))
 }
