@@ -28,7 +28,9 @@ fn held() -> (Options, Arc<Notify>, mpsc::Sender<()>) {
         async { Ok(()) }.boxed()
     });
     let options = with(hooked).without_workers();
-    (options.core(|core: &mut Config| core.job_lease = Duration::from_millis(30)), made, go_on)
+    // A sign of life goes out after a third of the lease, in the worker's own task. It must not be under way when that task
+    // stands still: on PostgreSQL its transaction would keep the job's row locked, and nobody could take the job over.
+    (options.core(|core: &mut Config| core.job_lease = Duration::from_secs(3)), made, go_on)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
