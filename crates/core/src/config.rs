@@ -7,6 +7,12 @@ use std::time::Duration;
 pub struct Config {
     /// An upload that nobody has touched for so long is forgotten.
     pub upload_expiry: Duration,
+    /// How often abandoned uploads and objects without a row are looked for.
+    pub sweep_interval: Duration,
+    /// An object is written before the row that points at it: one that is younger is left alone.
+    pub object_grace: Duration,
+    /// How long an object without a row is only noted. Whoever restored the wrong backup has this time to see it.
+    pub orphan_retention: Duration,
     /// How long what lost its last reference is kept before the collector looks at it.
     pub review_delay: Duration,
     /// How long an index generation stays readable after the next one is published.
@@ -32,6 +38,9 @@ impl Default for Config {
         const DAY: u64 = 24 * 60 * 60;
         Self {
             upload_expiry: Duration::from_secs(7 * DAY),
+            sweep_interval: Duration::from_secs(60 * 60),
+            object_grace: Duration::from_secs(DAY),
+            orphan_retention: Duration::from_secs(3 * DAY),
             review_delay: Duration::from_secs(DAY),
             generation_retention: Duration::from_secs(3 * DAY),
             event_retention: Duration::from_secs(7 * DAY),

@@ -14,22 +14,17 @@ use crate::{Core, Error, Result};
 /// The kind of the job.
 pub(crate) const SWEEP: &str = "sweep";
 
-const INTERVAL: Duration = Duration::from_secs(60 * 60);
-
-/// An object is written before the row that points at it. One that no row points at for so long was left by a crash, or the
-/// database is not the one that it belongs to.
-const OBJECT_GRACE: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// So long such an object is only noted. Whoever restored the wrong backup has this time to see it.
-const ORPHAN_RETENTION: Duration = Duration::from_secs(3 * 24 * 60 * 60);
+/// A sweep lists the whole storage.
+const LEAST_INTERVAL: Duration = Duration::from_secs(1);
 
 impl Core {
-    /// Asks for a sweep each hour; asking while one waits changes nothing.
+    /// Asks for a sweep now and then; asking while one waits changes nothing.
     pub(crate) async fn ask_for_sweeps(self, stop: CancellationToken) {
+        let interval = self.inner.config.sweep_interval.max(LEAST_INTERVAL);
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = tokio::time::sleep(INTERVAL) => {}
+                () = tokio::time::sleep(interval) => {}
             }
             let args = self.inner.clock.now();
             let asked = self.inner.db.write(Durability::Relaxed, args, |tx, at: &Timestamp| {
@@ -48,7 +43,7 @@ impl Core {
     pub async fn sweep(&self) -> Result<()> {
         let now = self.inner.clock.now();
         self.forget_abandoned(now.before(self.inner.config.upload_expiry)).await?;
-        self.remove_orphans(now.before(OBJECT_GRACE)).await?;
+        self.remove_orphans(now.before(self.inner.config.object_grace)).await?;
         let before = now.before(self.inner.config.event_retention);
         let trimmed =
             self.inner.db.write(Durability::Relaxed, before, |tx, before| Box::pin(events::trim(tx, *before)));
@@ -101,7 +96,7 @@ impl Core {
             })
         });
         let Some(since) = orphan_since.await? else { return Ok(()) };
-        if now.since(since) < ORPHAN_RETENTION {
+        if now.since(since) < self.inner.config.orphan_retention {
             return Ok(());
         }
         tracing::info!(object = %object.key, object.size, since = %since, "removing an object that no row points at");

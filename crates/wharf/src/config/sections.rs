@@ -122,10 +122,13 @@ impl Config {
         auth
     }
 
-    /// `[uploads]`, `[retention]`, `[push]`, `[publish]` and `[jobs]`.
+    /// `[retention]`, `[sweep]`, `[push]`, `[publish]` and `[jobs]`.
     pub(crate) fn core(&self) -> wharf_core::Config {
         let mut core = wharf_core::Config::default();
         set(&mut core.upload_expiry, self.span("retention.uploads"));
+        set(&mut core.sweep_interval, self.span("sweep.interval"));
+        set(&mut core.object_grace, self.span("sweep.grace"));
+        set(&mut core.orphan_retention, self.span("retention.orphans"));
         set(&mut core.review_delay, self.span("retention.unreferenced"));
         set(&mut core.generation_retention, self.span("retention.generations"));
         set(&mut core.event_retention, self.span("retention.events"));

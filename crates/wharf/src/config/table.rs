@@ -203,6 +203,20 @@ pub(crate) static SETTINGS: &[Setting] = &[
     ),
     setting("retention.events", Span, Is("7d"), "How long events wait for somebody to fetch them."),
     setting(
+        "retention.orphans",
+        Span,
+        Is("3d"),
+        "How long a stored object that no row points at is only noted before it is removed. Whoever restored the wrong \
+         database has this time to see it.",
+    ),
+    setting("sweep.interval", Span, Is("1h"), "How often abandoned uploads and objects without a row are looked for."),
+    setting(
+        "sweep.grace",
+        Span,
+        Is("1d"),
+        "An object is written before the row that points at it: one that is younger is left alone. Longer than any push takes.",
+    ),
+    setting(
         "push.accept_sparse_images",
         Switch,
         Is("false"),
