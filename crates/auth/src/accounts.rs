@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use moka::future::Cache;
 use moka::ops::compute::{CompResult, Op};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use wharf_db::catalog::projects;
 use wharf_db::identity::{accounts as rows, epoch, subjects, tokens};
-use wharf_db::{Db, Engine, Error};
+use wharf_db::{Db, Engine, Error, Mark, Subject as Watched};
 use wharf_types::{ProjectName, SubjectName};
 
 use crate::account::{Account, Grant, Token, Touched};
@@ -192,9 +192,11 @@ fn account(epoch: i64, row: rows::Account) -> Account {
     }
 }
 
-/// Reads the epoch. On PostgreSQL one query answers every request that came before it was sent.
+/// Reads the epoch. On SQLite only when it may have changed; on PostgreSQL one query answers every request that came before it
+/// was sent.
 struct Epochs {
     db: Db,
+    known: RwLock<Option<(Mark, i64)>>,
     started: AtomicU64,
     last: tokio::sync::Mutex<Read>,
 }
@@ -207,12 +209,13 @@ struct Read {
 
 impl Epochs {
     fn new(db: Db) -> Self {
-        Self { db, started: AtomicU64::new(0), last: tokio::sync::Mutex::new(Read { number: 0, found: Ok(0) }) }
+        let last = tokio::sync::Mutex::new(Read { number: 0, found: Ok(0) });
+        Self { db, known: RwLock::default(), started: AtomicU64::new(0), last }
     }
 
     async fn current(&self) -> Result<i64, Error> {
         if self.db.engine() == Engine::Sqlite {
-            return self.read().await;
+            return self.of_this_process().await;
         }
         let arrived = self.started.load(Ordering::SeqCst);
         let mut last = self.last.lock().await;
@@ -224,6 +227,19 @@ impl Epochs {
         let found = self.read().await;
         *last = Read { number, found: found.clone() };
         found
+    }
+
+    async fn of_this_process(&self) -> Result<i64, Error> {
+        if let Some((mark, epoch)) = *self.known.read()
+            && self.db.stands(&mark)
+        {
+            return Ok(epoch);
+        }
+        let mark = self.db.mark(&Watched::Identities);
+        let epoch = self.read().await?;
+        // One who is slow may put an older state in the place of a newer one, but that does not stand.
+        *self.known.write() = mark.map(|mark| (mark, epoch));
+        Ok(epoch)
     }
 
     async fn read(&self) -> Result<i64, Error> {

@@ -1,15 +1,17 @@
 //! Blobs: read through a repository that links to them, mounted into another, unlinked.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use wharf_auth::{Access, Identity, Verb};
 use wharf_db::catalog::{audit, blobs, manifests, reviews};
-use wharf_db::{Durability, Tx};
+use wharf_db::{Db, Durability, Subject, Tx};
 use wharf_storage::{ByteStream, ObjectKey};
 use wharf_types::{Digest, RepoName, Timestamp};
 
 use crate::actor::about;
+use crate::kept::{Marks, key};
 use crate::repository::Target;
 use crate::{Actor, Core, Error, Result};
 
@@ -51,23 +53,30 @@ impl Core {
     ///
     /// # Errors
     /// [`Error::RepositoryUnknown`], [`Error::BlobUnknown`].
-    pub async fn blob(&self, target: &Target, digest: &Digest) -> Result<Blob> {
-        let args = (target, digest);
-        let found = self
-            .inner
-            .db
-            .read(&args, |tx, (target, digest)| {
-                Box::pin(async move {
-                    let found = blobs::served(tx, target.format, &target.name, digest).await?;
-                    match found {
-                        Some(blob) => Ok(blob),
-                        // The second read is only for the better error.
-                        None => target.require(tx).await.and(Err(Error::BlobUnknown(**digest))),
-                    }
-                })
+    pub async fn blob(&self, target: &Target, digest: &Digest) -> Result<Arc<Blob>> {
+        let db = &self.inner.db;
+        let key = key(target, &digest.to_string());
+        if let Some(kept) = self.inner.blobs.get(db, &key) {
+            return Ok(kept);
+        }
+        let args = (db, target, digest);
+        let found = db.read(&args, |tx, (db, target, digest)| {
+            Box::pin(async move {
+                let marks = marks(tx, db, target, digest).await?;
+                let found = blobs::served(tx, target.format, &target.name, digest).await?;
+                match found {
+                    Some(blob) => Ok((blob, marks)),
+                    // The second read is only for the better error.
+                    None => target.require(tx).await.and(Err(Error::BlobUnknown(**digest))),
+                }
             })
-            .await?;
-        Ok(found.into())
+        });
+        let (row, marks) = found.await?;
+        let blob = Arc::new(Blob::from(row));
+        if let Some(marks) = marks {
+            self.inner.blobs.keep(key, &blob, marks, blob.place.bytes_here());
+        }
+        Ok(blob)
     }
 
     /// Opens a part of a blob; `range` must lie inside it.
@@ -166,6 +175,14 @@ impl Core {
         let args = Unlink { target: target.clone(), digest: *digest, actor: actor.clone(), at, due };
         self.inner.db.write(Durability::Full, args, |tx, u| Box::pin(unlink(tx, u))).await
     }
+}
+
+/// Marks everything on the way to the blob, each thing before it is read.
+async fn marks(tx: &mut Tx<'_>, db: &Db, target: &Target, digest: &Digest) -> Result<Option<Marks>> {
+    let Some(name) = db.mark(&Subject::Repository(target.format, &target.name)) else { return Ok(None) };
+    let Some(repository) = target.find(tx).await?.map(|found| found.id) else { return Ok(None) };
+    let (link, bytes) = (db.mark(&Subject::Link(repository, digest)), db.mark(&Subject::Blob(digest)));
+    Ok(link.zip(bytes).map(|(link, bytes)| [name, link, bytes]))
 }
 
 async fn unlink(tx: &mut Tx<'_>, args: &Unlink) -> Result<()> {

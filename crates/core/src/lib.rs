@@ -9,6 +9,7 @@ mod entropy;
 mod error;
 mod format;
 mod job;
+mod kept;
 mod manifest;
 mod package;
 mod project;
@@ -82,6 +83,8 @@ struct Inner {
     entropy: Entropy,
     formats: Vec<Arc<dyn Format>>,
     config: Config,
+    manifests: kept::Kept<Manifest>,
+    blobs: kept::Kept<Blob>,
     active: upload::ActiveUploads,
     inspections: package::Inspections,
     work: tokio::sync::Notify,
@@ -102,6 +105,8 @@ impl Core {
             entropy,
             formats,
             config,
+            manifests: kept::Kept::new(),
+            blobs: kept::Kept::new(),
             active: upload::ActiveUploads::default(),
             inspections: package::Inspections::default(),
             work: tokio::sync::Notify::new(),

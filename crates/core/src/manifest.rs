@@ -3,6 +3,7 @@
 mod object;
 mod parse;
 mod put;
+mod served;
 
 use wharf_db::catalog::{audit, events, manifests, reviews, tags};
 use wharf_db::{Durability, Tx};
@@ -10,21 +11,11 @@ use wharf_types::{Digest, MediaType, Reference, Tag, Timestamp};
 
 pub use parse::{InvalidManifest, Kind, Parsed, media};
 pub use put::Pushed;
+pub use served::Manifest;
 
 use crate::actor::about;
 use crate::repository::Target;
 use crate::{Actor, Core, Error, Result};
-
-/// A manifest on its way to a client.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Manifest {
-    /// What its bytes hash to.
-    pub digest: Digest,
-    /// For Content-Type.
-    pub media_type: MediaType,
-    /// Its bytes.
-    pub content: Vec<u8>,
-}
 
 /// A manifest as lists and detail pages show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,55 +54,6 @@ struct Removal {
 }
 
 impl Core {
-    /// The manifest that a tag or digest names.
-    ///
-    /// # Errors
-    /// [`Error::RepositoryUnknown`], [`Error::ManifestUnknown`].
-    pub async fn manifest(&self, target: &Target, reference: &Reference) -> Result<Manifest> {
-        let args = (target, reference);
-        let served = self
-            .inner
-            .db
-            .read(&args, |tx, (target, reference)| {
-                Box::pin(async move {
-                    let (format, name) = (target.format, &target.name);
-                    let found = match reference {
-                        Reference::Tag(tag) => manifests::by_tag(tx, format, name, tag.as_str()).await?,
-                        Reference::Digest(digest) => manifests::by_digest(tx, format, name, digest).await?,
-                    };
-                    match found {
-                        Some(served) => Ok(served),
-                        // The second read is only for the better error.
-                        None => target.require(tx).await.and(Err(Error::ManifestUnknown((*reference).clone()))),
-                    }
-                })
-            })
-            .await?;
-        Ok(Manifest { digest: served.digest, media_type: served.media_type, content: served.content })
-    }
-
-    /// The head of the manifest that a tag or digest names: digest, media type and size, without reading its bytes.
-    ///
-    /// # Errors
-    /// [`Error::RepositoryUnknown`], [`Error::ManifestUnknown`].
-    pub async fn manifest_head(&self, target: &Target, reference: &Reference) -> Result<(Digest, MediaType, u64)> {
-        let args = (target, reference);
-        let head = self.inner.db.read(&args, |tx, (target, reference)| {
-            Box::pin(async move {
-                let (format, name) = (target.format, &target.name);
-                let found = match reference {
-                    Reference::Tag(tag) => manifests::head_by_tag(tx, format, name, tag.as_str()).await?,
-                    Reference::Digest(digest) => manifests::head_by_digest(tx, format, name, digest).await?,
-                };
-                match found {
-                    Some(head) => Ok(head),
-                    None => target.require(tx).await.and(Err(Error::ManifestUnknown((*reference).clone()))),
-                }
-            })
-        });
-        head.await
-    }
-
     /// What is known of the manifest that a tag or digest names.
     ///
     /// # Errors

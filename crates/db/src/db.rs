@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
+use crate::mark::{Mark, Subject};
 use crate::migrate::Migration;
 use crate::postgres::{Limits, Mode, Postgres};
 use crate::sqlite::Sqlite;
@@ -168,6 +169,24 @@ impl Db {
         match &*self.0 {
             Backend::Sqlite(sqlite) => sqlite.write(durability, args, work).await,
             Backend::Postgres(postgres) => postgres.run(Mode::Write(durability), &args, work).await,
+        }
+    }
+
+    /// The present state of a subject, to be taken before it is read: the copy is good while the mark [stands](Db::stands).
+    /// None where no copy may be kept: on PostgreSQL, which others write to, and while a commit that changes it is under way.
+    pub fn mark(&self, subject: &Subject<'_>) -> Option<Mark> {
+        match &*self.0 {
+            Backend::Sqlite(sqlite) => sqlite.mark(subject),
+            Backend::Postgres(_) => None,
+        }
+    }
+
+    /// Whether its subject is as it was: every change that was acknowledged before this call has ended the mark, and so has
+    /// every one that anybody may have seen.
+    pub fn stands(&self, mark: &Mark) -> bool {
+        match &*self.0 {
+            Backend::Sqlite(sqlite) => sqlite.stands(mark),
+            Backend::Postgres(_) => false,
         }
     }
 

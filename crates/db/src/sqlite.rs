@@ -4,6 +4,7 @@ mod checkpoint;
 mod connect;
 mod failure;
 mod files;
+mod marks;
 mod readers;
 mod statement;
 mod writer;
@@ -14,11 +15,13 @@ use std::sync::Arc;
 use futures_util::FutureExt as _;
 
 use crate::db::{Durability, Work};
+use crate::mark::{Mark, Subject};
 use crate::migrate::{self, Migration};
 use crate::tx::Tx;
 use crate::{Error, Result};
 use connect::Role;
 use files::Files;
+use marks::Marks;
 use readers::Readers;
 pub(crate) use statement::{execute, query, query_opt, script};
 use writer::Writer;
@@ -28,6 +31,7 @@ pub(crate) struct Sqlite {
     // Dropped in this order: the last connection to close folds the log into the file, then the lock goes.
     writer: Writer,
     readers: Readers,
+    marks: Arc<Marks>,
     _files: Arc<Files>,
 }
 
@@ -45,8 +49,10 @@ impl Sqlite {
         });
         let mut connection = connect::open(&files, Role::Writer)?;
         while migrate_once(&mut connection, migrations)? {}
-        let writer = Writer::start(connection, Arc::clone(&files))?;
-        Ok(Self { writer, readers: Readers::new(Arc::clone(&files)), _files: files })
+        // After the migrations, which may rebuild the tables that it watches.
+        let marks = Marks::watch(&connection).map_err(|e| failure::opening(files.path(), &e))?;
+        let writer = Writer::start(connection, Arc::clone(&marks), Arc::clone(&files))?;
+        Ok(Self { writer, readers: Readers::new(Arc::clone(&files)), marks, _files: files })
     }
 
     /// Runs `work` on this thread, each statement on its own.
@@ -64,6 +70,16 @@ impl Sqlite {
         // Nothing was changed, so how the transaction ends makes no difference to the result.
         statement::control(connection, "COMMIT")?;
         result
+    }
+
+    /// See [`Marks`].
+    pub(crate) fn mark(&self, subject: &Subject<'_>) -> Option<Mark> {
+        self.marks.mark(subject)
+    }
+
+    /// See [`Marks`].
+    pub(crate) fn stands(&self, mark: &Mark) -> bool {
+        self.marks.stands(mark)
     }
 
     /// Hands `work` to the writer and waits until its group is committed.

@@ -3,6 +3,8 @@
 
 #[path = "engine/constraints.rs"]
 mod constraints;
+#[path = "engine/marks.rs"]
+mod marks;
 #[path = "engine/migrations.rs"]
 mod migrations;
 #[path = "engine/postgres.rs"]

@@ -54,7 +54,8 @@ pub(crate) async fn manifest(call: Call<'_>, head: &Parts) -> Result<Response<Bo
         }
         false => {
             let manifest = call.core.manifest(&target, reference).await?;
-            (manifest.digest, manifest.media_type, manifest.content.len() as u64, bytes(manifest.content))
+            let size = manifest.content.len() as u64;
+            (manifest.digest, manifest.media_type.clone(), size, bytes(manifest.content.clone()))
         }
     };
     if is_unchanged(&head.headers, &etag(&digest.to_string())) {

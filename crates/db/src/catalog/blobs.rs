@@ -18,6 +18,16 @@ pub enum Place {
     },
 }
 
+impl Place {
+    /// How many bytes lie in the row.
+    pub fn bytes_here(&self) -> usize {
+        match self {
+            Self::Here(content) => content.len(),
+            Self::Stored { .. } => 0,
+        }
+    }
+}
+
 /// A blob's row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Blob {

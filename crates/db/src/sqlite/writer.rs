@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::checkpoint::Checkpointer;
 use super::files::Files;
+use super::marks::Marks;
 use super::statement::control;
 use crate::db::{Durability, Work};
 use crate::{Error, Result};
@@ -31,11 +32,11 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(mut connection: Connection, files: Arc<Files>) -> Result<Self> {
+    pub(super) fn start(mut connection: Connection, marks: Arc<Marks>, files: Arc<Files>) -> Result<Self> {
         let (queue, waiting) = mpsc::channel(QUEUE);
         let checkpointer = Checkpointer::start(&mut connection, &files)?;
         let synchronous = files.lasting().then_some(Durability::Relaxed);
-        let mut work = WriterThread { connection, synchronous, checkpointer, _files: files };
+        let mut work = WriterThread { connection, synchronous, checkpointer, marks, _files: files };
         let thread = thread::Builder::new().name("wharf-db-writer".into()).spawn(move || work.run(waiting));
         let thread = thread.map_err(|e| Error::Unavailable(format!("cannot start the writer: {e}")))?;
         Ok(Self { queue: Some(queue), thread: Some(thread) })
@@ -72,6 +73,7 @@ struct WriterThread {
     /// What the connection's `synchronous` is set to; `None` for a temporary database, which never waits for the disk.
     synchronous: Option<Durability>,
     checkpointer: Checkpointer,
+    marks: Arc<Marks>,
     _files: Arc<Files>,
 }
 
@@ -106,6 +108,7 @@ impl WriterThread {
         let full = group.iter().any(|job| job.durability() == Durability::Full);
         self.synchronize(if full { Durability::Full } else { Durability::Relaxed })?;
         control(&self.connection, "BEGIN IMMEDIATE")?;
+        self.marks.begin();
         for job in group {
             control(&self.connection, "SAVEPOINT job")?;
             let failure = job.run(&mut self.connection);
@@ -118,7 +121,7 @@ impl WriterThread {
             }
             control(&self.connection, "RELEASE job")?;
         }
-        control(&self.connection, "COMMIT")
+        self.marks.during(|| control(&self.connection, "COMMIT"))
     }
 
     /// FULL waits for the disk at each commit, NORMAL only at checkpoints. Can only be changed between transactions.
