@@ -14,6 +14,7 @@ use wharf_storage::{Appended, ByteStream, Error, ObjectKey, Progress, Result, Sp
 pub struct Fragile {
     inner: Memory,
     away: AtomicBool,
+    mute: AtomicBool,
 }
 
 impl Fragile {
@@ -25,6 +26,11 @@ impl Fragile {
     /// Whether everything fails from now on.
     pub fn away(&self, away: bool) {
         self.away.store(away, Relaxed);
+    }
+
+    /// Whether what is sealed from now on is sealed, and nobody hears of it: as if the server died then.
+    pub fn mute_seals(&self, mute: bool) {
+        self.mute.store(mute, Relaxed);
     }
 
     fn inner(&self) -> Result<&Memory> {
@@ -51,7 +57,8 @@ impl Storage for Fragile {
     }
 
     async fn seal(&self, key: &ObjectKey, at: &Progress) -> Result<()> {
-        self.inner()?.seal(key, at).await
+        self.inner()?.seal(key, at).await?;
+        if self.mute.load(Relaxed) { Err(Error::Unavailable(io::Error::other("told to be mute"))) } else { Ok(()) }
     }
 
     async fn discard(&self, key: &ObjectKey, at: &Progress) -> Result<()> {

@@ -1,8 +1,10 @@
 //! An upload in memory: where its bytes go and how far it has come.
 
 use std::io;
+use std::sync::Arc;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
+use parking_lot::Mutex;
 use wharf_db::catalog::{blobs, uploads};
 use wharf_storage::{ByteStream, Hashing, ObjectKey, Progress};
 use wharf_types::{Algorithm, Digest};
@@ -115,16 +117,49 @@ impl Session {
             true => body,
             false => Box::pin(stream::once(async { Ok(head.into()) }).chain(body)),
         };
-        let appended = match inner.storage.append(key, progress, whole).await {
-            Err(wharf_storage::Error::Truncated { .. } | wharf_storage::Error::NotFound(_)) => {
-                return Err(Error::UploadLost(self.id.clone()));
-            }
+        // The storage looks at the object before it asks for the first byte, so after a refusal the body is still whole.
+        let whole = Arc::new(Mutex::new(whole));
+        let appended = match inner.storage.append(key, progress, lent(&whole)).await {
+            Err(wharf_storage::Error::NotFound(_)) => self.go_on_from_sealed(inner, lent(&whole)).await?,
+            Err(wharf_storage::Error::Truncated { .. }) => return Err(Error::UploadLost(self.id.clone())),
             appended => appended?,
         };
+        let Some((_, progress)) = &mut self.object else { return Ok(None) };
         self.hashing = tap.finish();
         self.received = appended.progress.offset;
         *progress = appended.progress;
         Ok(appended.interrupted)
+    }
+
+    /// The server died between the seal and the row, so the object is there, sealed, and longer than the row says. What the
+    /// row speaks of is copied to a new object, and the body goes on there. The sealed one is nobody's: the sweep removes it.
+    async fn go_on_from_sealed(&mut self, inner: &Inner, body: ByteStream) -> Result<wharf_storage::Appended> {
+        let lost = || Error::UploadLost(self.id.clone());
+        let Some((sealed, _)) = &self.object else { return Err(lost()) };
+        match inner.storage.size(sealed).await {
+            Ok(held) if held >= self.received => {}
+            Ok(_) | Err(wharf_storage::Error::NotFound(_)) => return Err(lost()),
+            Err(error) => return Err(error.into()),
+        }
+        tracing::info!(upload = self.id, object = %sealed, "going on with an upload whose end was cut off");
+        let before = inner.storage.read(sealed, 0..self.received).await?;
+        let key = inner.new_object_key();
+        let appended = inner.storage.append(&key, &Progress::default(), Box::pin(before.chain(body))).await;
+        let appended = match appended {
+            Ok(appended) if appended.progress.offset >= self.received => appended,
+            Ok(cut) => {
+                inner.storage.discard(&key, &cut.progress).await?;
+                let why = cut.interrupted.unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into());
+                return Err(wharf_storage::Error::Unavailable(why).into());
+            }
+            Err(error) => {
+                inner.storage.discard(&key, &Progress::default()).await?;
+                return Err(error.into());
+            }
+        };
+        self.storage = inner.storage.name().to_owned();
+        self.object = Some((key, Progress::default()));
+        Ok(appended)
     }
 
     /// The digest of what arrived. The one case that reads content back is a client that continued another's upload and
@@ -157,4 +192,11 @@ impl Session {
         };
         blobs::Blob { digest, size: self.received, place }
     }
+}
+
+/// A body that stays ours as long as nobody has read of it.
+fn lent(body: &Arc<Mutex<ByteStream>>) -> ByteStream {
+    let body = Arc::clone(body);
+    // Never contended: who was lent it before is done with it.
+    Box::pin(stream::poll_fn(move |context| body.lock().poll_next_unpin(context)))
 }

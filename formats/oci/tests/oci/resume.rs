@@ -1,9 +1,10 @@
 //! Uploads that were interrupted, by the client's end or the server's.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::Method;
-use wharf_testkit::{Backend, Raw, Store, TestServer};
+use wharf_testkit::{Backend, Fragile, Raw, Store, TestServer};
 
 use crate::backend::{on_every_backend, options};
 use crate::blob::{Blob, LARGE, noise};
@@ -124,4 +125,23 @@ async fn an_upload_goes_on_after_restarts_of_the_server() {
 #[tokio::test]
 async fn an_upload_goes_on_after_restarts_over_postgres() {
     goes_on_after_restarts(Backend::Postgres, Store::Files).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_upload_goes_on_whose_server_died_between_seal_and_row() {
+    let storage = Fragile::new();
+    let server = TestServer::start(options().store(Store::Other(Arc::clone(&storage) as _))).await;
+    let repository = Repository::new(&server, "team/app");
+    for (seed, patched) in [(7, LARGE), (8, 2 * LARGE)] {
+        let blob = Blob::noise(seed, 2 * LARGE);
+        let upload = repository.begin().await;
+        repository.append(&upload, 0, blob.content.slice(..patched)).await.assert_status(202);
+        storage.mute_seals(true);
+        let rest = blob.content.slice(patched..);
+        repository.finish(&upload, patched, rest.clone(), &blob.digest).await.refused(503, "UNAVAILABLE");
+        storage.mute_seals(false);
+        assert_eq!(repository.received(&upload).await, patched);
+        repository.finish(&upload, patched, rest, &blob.digest).await.assert_status(201);
+        repository.get(&format!("blobs/{}", blob.digest)).await.assert_status(200).assert_body(&blob.content);
+    }
 }
