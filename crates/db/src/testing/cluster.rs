@@ -86,6 +86,22 @@ impl Cluster {
         self.config(&self.url(&name))
     }
 
+    /// How many connections go by this `application_name`.
+    ///
+    /// # Panics
+    /// If the cluster is stopped.
+    pub async fn sessions(&self, name: &str) -> i64 {
+        let (client, connection) = tokio_postgres::connect(&self.url("postgres"), tokio_postgres::NoTls)
+            .await
+            .expect("a connection to the cluster");
+        let connection = tokio::spawn(connection);
+        let sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1";
+        let count = client.query_one(sql, &[&name]).await.expect("the list of connections").get(0);
+        drop(client);
+        connection.await.expect("no panic").expect("a clean end");
+        count
+    }
+
     /// How to open the database at `url`: few connections, and short waits where something is wrong.
     pub fn config(&self, url: &str) -> Config {
         Config::Postgres {

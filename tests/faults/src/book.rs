@@ -1,0 +1,250 @@
+//! What one client knows of what it pushed: what was acknowledged, and what may or may not have been carried out.
+//!
+//! A client works one request at a time on tags, manifests and repositories of its own, so what it knows is exact: a request
+//! without an answer leaves two legal states, and the next thing seen leaves one.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail, ensure};
+
+use crate::goods::Image;
+
+pub(crate) type Text = Arc<str>;
+
+/// Whether something is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Held {
+    Yes,
+    No,
+    /// A request that would have changed it got no answer.
+    Maybe,
+}
+
+impl Held {
+    fn after(self, change: Self, sure: bool) -> Self {
+        if sure || self == change { change } else { Self::Maybe }
+    }
+}
+
+/// What one client knows.
+#[derive(Debug, Default)]
+pub(crate) struct Book {
+    images: HashMap<Text, Arc<Image>>,
+    /// Every digest that the tag may point at; `None` for no tag.
+    tags: BTreeMap<(Text, Text), Vec<Option<Text>>>,
+    manifests: BTreeMap<(Text, Text), Held>,
+    /// Links of repositories to blobs, and when it was last acknowledged.
+    blobs: BTreeMap<(Text, Text), (Held, Instant)>,
+    unreferenced: Duration,
+}
+
+impl Book {
+    /// A blank one. So long a blob that no manifest names stays for certain.
+    pub(crate) fn new(unreferenced: Duration) -> Self {
+        Self { unreferenced, ..Self::default() }
+    }
+
+    pub(crate) fn image(&self, digest: &str) -> Option<Arc<Image>> {
+        self.images.get(digest).cloned()
+    }
+
+    /// Images whose manifest is there for certain.
+    pub(crate) fn held(&self, repository: &str) -> Vec<Arc<Image>> {
+        let held = self.manifests.iter().filter(|((own, _), held)| &**own == repository && **held == Held::Yes);
+        held.filter_map(|((_, digest), _)| self.image(digest)).collect()
+    }
+
+    pub(crate) fn tags(&self) -> Vec<(Text, Text)> {
+        self.tags.keys().cloned().collect()
+    }
+
+    pub(crate) fn manifests(&self) -> Vec<(Text, Text)> {
+        self.manifests.keys().cloned().collect()
+    }
+
+    pub(crate) fn blobs(&self) -> Vec<(Text, Text)> {
+        self.blobs.keys().cloned().collect()
+    }
+
+    /// Where a tag may point.
+    pub(crate) fn legal(&self, repository: &Text, tag: &Text) -> Vec<Option<Text>> {
+        self.tags.get(&(repository.clone(), tag.clone())).cloned().unwrap_or_else(|| vec![None])
+    }
+
+    pub(crate) fn is_held(&self, repository: &Text, digest: &Text) -> Held {
+        self.manifests.get(&(repository.clone(), digest.clone())).copied().unwrap_or(Held::No)
+    }
+
+    /// Whether the repository must have the blob: it was acknowledged, and a manifest holds it or it is young.
+    pub(crate) fn must_have(&self, repository: &Text, digest: &Text) -> bool {
+        match self.blobs.get(&(repository.clone(), digest.clone())) {
+            Some((Held::Yes, since)) => {
+                since.elapsed() < self.unreferenced || self.is_named(repository, digest, Held::Yes)
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether a manifest of the repository, there as `held` says, names the blob.
+    pub(crate) fn is_named(&self, repository: &Text, blob: &Text, held: Held) -> bool {
+        let of = self.manifests.iter().filter(|((own, _), is)| own == repository && **is == held);
+        let mut images = of.filter_map(|((_, digest), _)| self.images.get(digest));
+        images.any(|image| image.blobs.iter().any(|own| own.digest == *blob))
+    }
+
+    /// A manifest was put under a tag.
+    pub(crate) fn pushed(&mut self, repository: &Text, tag: &Text, image: &Arc<Image>, sure: bool) {
+        self.images.insert(image.digest.clone(), Arc::clone(image));
+        self.point(repository, tag, Some(image.digest.clone()), sure);
+        self.hold(repository, &image.digest, Held::Yes, sure);
+    }
+
+    /// A tag was deleted.
+    pub(crate) fn untagged(&mut self, repository: &Text, tag: &Text, sure: bool) {
+        self.point(repository, tag, None, sure);
+    }
+
+    /// A manifest was deleted, and every tag that pointed at it.
+    pub(crate) fn deleted(&mut self, repository: &Text, digest: &Text, sure: bool) {
+        self.hold(repository, digest, Held::No, sure);
+        for ((own, _), legal) in &mut self.tags {
+            if own == repository && legal.iter().any(|value| value.as_ref() == Some(digest)) {
+                if sure {
+                    legal.retain(|value| value.as_ref() != Some(digest));
+                }
+                add(legal, None);
+            }
+        }
+    }
+
+    /// A repository was deleted with everything in it.
+    pub(crate) fn repository_deleted(&mut self, repository: &Text, sure: bool) {
+        let manifests: Vec<_> = self.manifests.keys().filter(|(own, _)| own == repository).cloned().collect();
+        for (_, digest) in manifests {
+            self.hold(repository, &digest, Held::No, sure);
+        }
+        let tags: Vec<_> = self.tags.keys().filter(|(own, _)| own == repository).cloned().collect();
+        for (_, tag) in tags {
+            self.point(repository, &tag, None, sure);
+        }
+        for (_, (held, _)) in self.blobs.iter_mut().filter(|((own, _), _)| own == repository) {
+            *held = held.after(Held::No, sure);
+        }
+    }
+
+    /// A blob was linked (`Held::Yes`) or unlinked.
+    pub(crate) fn link(&mut self, repository: &Text, digest: &Text, change: Held, sure: bool) {
+        let key = (repository.clone(), digest.clone());
+        let before = self.blobs.get(&key).map_or(Held::No, |(held, _)| *held);
+        self.blobs.insert(key, (before.after(change, sure), Instant::now()));
+    }
+
+    fn hold(&mut self, repository: &Text, digest: &Text, change: Held, sure: bool) {
+        let held = self.manifests.entry((repository.clone(), digest.clone())).or_insert(Held::No);
+        *held = held.after(change, sure);
+    }
+
+    fn point(&mut self, repository: &Text, tag: &Text, to: Option<Text>, sure: bool) {
+        let legal = self.tags.entry((repository.clone(), tag.clone())).or_insert_with(|| vec![None]);
+        if sure {
+            legal.clear();
+        }
+        add(legal, to);
+    }
+
+    /// A tag was read.
+    ///
+    /// # Errors
+    /// If it is where it cannot be.
+    pub(crate) fn saw_tag(&mut self, repository: &Text, tag: &Text, at: Option<&str>) -> Result<()> {
+        let legal = self.legal(repository, tag);
+        let Some(seen) = legal.iter().find(|value| value.as_deref() == at).cloned() else {
+            bail!("{repository}:{tag} points at {at:?}, legal is {legal:?}");
+        };
+        self.tags.insert((repository.clone(), tag.clone()), vec![seen.clone()]);
+        if let Some(digest) = seen {
+            self.saw_manifest(repository, &digest, true)?;
+        }
+        Ok(())
+    }
+
+    /// A manifest was asked for by its digest.
+    ///
+    /// # Errors
+    /// If it is there and must not be, or the other way round.
+    pub(crate) fn saw_manifest(&mut self, repository: &Text, digest: &Text, there: bool) -> Result<()> {
+        let held = self.is_held(repository, digest);
+        let legal = if there { held != Held::No } else { held != Held::Yes };
+        ensure!(legal, "{repository}@{digest}: known as {held:?}, and it is {}there", if there { "" } else { "not " });
+        if there {
+            self.hold(repository, digest, Held::Yes, true);
+        } else {
+            self.deleted(repository, digest, true);
+        }
+        Ok(())
+    }
+
+    /// A blob was asked for.
+    ///
+    /// # Errors
+    /// If it must be there and is not. One that is there although it was deleted may have come back with another's push.
+    pub(crate) fn saw_blob(&mut self, repository: &Text, digest: &Text, there: bool) -> Result<()> {
+        ensure!(there || !self.must_have(repository, digest), "{repository}: blob {digest} is gone");
+        if !there {
+            self.link(repository, digest, Held::No, true);
+        }
+        Ok(())
+    }
+}
+
+fn add(legal: &mut Vec<Option<Text>>, value: Option<Text>) {
+    if !legal.contains(&value) {
+        legal.push(value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::goods::Blob;
+
+    fn image(seed: u64) -> Arc<Image> {
+        Arc::new(Image::of(vec![Blob::new(seed, 10)]))
+    }
+
+    #[test]
+    fn a_request_without_an_answer_leaves_both_states_until_one_is_seen() {
+        let (mut book, repository, tag) = (Book::default(), Text::from("r"), Text::from("t"));
+        let (first, second) = (image(1), image(2));
+        book.pushed(&repository, &tag, &first, true);
+        book.pushed(&repository, &tag, &second, false);
+        assert_eq!(book.legal(&repository, &tag), [Some(first.digest.clone()), Some(second.digest.clone())]);
+        assert!(book.saw_tag(&repository, &tag, None).is_err(), "neither of them deletes the tag");
+        book.saw_tag(&repository, &tag, Some(&second.digest)).unwrap();
+        assert!(book.saw_tag(&repository, &tag, Some(&first.digest)).is_err(), "it does not go back");
+    }
+
+    #[test]
+    fn what_is_acknowledged_must_be_there_and_what_is_deleted_must_not() {
+        let (mut book, repository, tag) = (Book::default(), Text::from("r"), Text::from("t"));
+        let only = image(1);
+        book.pushed(&repository, &tag, &only, true);
+        assert!(book.saw_manifest(&repository, &only.digest, false).is_err());
+        assert!(book.saw_tag(&repository, &tag, None).is_err());
+        book.deleted(&repository, &only.digest, true);
+        assert!(book.saw_manifest(&repository, &only.digest, true).is_err());
+        book.saw_tag(&repository, &tag, None).unwrap();
+    }
+
+    #[test]
+    fn a_blob_that_no_manifest_names_may_go_when_its_time_is_up() {
+        let (mut book, repository, only) = (Book::default(), Text::from("r"), image(1));
+        let blob = only.blobs[0].digest.clone();
+        book.link(&repository, &blob, Held::Yes, true);
+        assert!(!book.must_have(&repository, &blob));
+        book.pushed(&repository, &"t".into(), &only, true);
+        assert!(book.must_have(&repository, &blob) && book.saw_blob(&repository, &blob, false).is_err());
+    }
+}

@@ -1,0 +1,15 @@
+//! Faults: the real server as a child process, killed, starved and cut off under load, and held to what it acknowledged.
+//!
+//! Each fault is a function that takes how much of it is wanted; `tests/faults/run` offers them as commands, and the tests of
+//! `crates/wharf` call them with small numbers.
+#![expect(clippy::print_stdout, reason = "a command that reports what it does")]
+
+mod book;
+mod goods;
+pub mod kill;
+mod process;
+mod remains;
+mod site;
+mod wire;
+
+pub use site::On;

@@ -1,0 +1,46 @@
+//! `tests/faults/run`: each fault as a command.
+#![expect(clippy::print_stdout, reason = "a command that says how it ended")]
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use clap::Parser;
+use wharf_faults::kill;
+
+/// Faults under load, and what must hold afterwards.
+#[derive(Debug, Parser)]
+struct Cli {
+    /// The server to test; without it, the one beside this program.
+    #[arg(long, global = true, value_name = "PROGRAM")]
+    wharf: Option<PathBuf>,
+    #[command(subcommand)]
+    fault: Fault,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Fault {
+    /// Kills servers at random instants under load.
+    Kill(kill::Options),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Cli::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            println!("FAILED: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(cli: Cli) -> Result<()> {
+    let program = match cli.wharf {
+        Some(program) => program,
+        None => std::env::current_exe()?.parent().context("a folder")?.join("wharf"),
+    };
+    match cli.fault {
+        Fault::Kill(options) => kill::run(program, options).await,
+    }
+}

@@ -1,0 +1,206 @@
+//! Where the servers of a run stand: on files and SQLite, or on what several of them share.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use rand::{Rng, RngExt as _};
+use tokio::sync::{Mutex, watch};
+use wharf_db::testing::Cluster;
+
+use crate::process::{Launch, Running};
+
+/// The administrator's password.
+pub(crate) const PASSWORD: &str = "correct-horse-battery";
+
+/// From a connection's break to the news that its server was killed.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What the servers store in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum On {
+    /// One server with local files and SQLite.
+    FilesSqlite,
+    /// One server with local files and PostgreSQL.
+    FilesPostgres,
+}
+
+/// The servers of a run.
+pub(crate) struct Site {
+    /// What they store in.
+    pub(crate) on: On,
+    /// Their folder: logs, and what is local.
+    pub(crate) folder: PathBuf,
+    replicas: Vec<Replica>,
+    cluster: Option<Arc<Cluster>>,
+}
+
+struct Replica {
+    launch: Mutex<Launch>,
+    running: Mutex<Option<Running>>,
+    url: watch::Sender<Option<Arc<str>>>,
+    generation: AtomicU64,
+}
+
+/// The name under which a server's connections are found in the database.
+fn session(index: usize, generation: u64) -> String {
+    format!("wharf-{index}-{generation}")
+}
+
+impl Site {
+    /// Makes the place; nothing runs yet.
+    pub(crate) async fn new(program: &Path, on: On) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("wharf-faults-").tempdir()?.keep();
+        let mut launch = Launch {
+            program: std::path::absolute(program)?,
+            home: folder.clone(),
+            data: folder.join("data"),
+            log: folder.join("server-0.log"),
+            settings: std::collections::BTreeMap::new(),
+        };
+        launch.set("admin.password", PASSWORD);
+        launch.set("metrics.public", "true");
+        launch.set("log.access", "failures");
+        let mut cluster = None;
+        if on == On::FilesPostgres {
+            let started = tokio::task::spawn_blocking(Cluster::start).await?;
+            let wharf_db::Config::Postgres { url, .. } = started.database().await else {
+                anyhow::bail!("a cluster has databases of PostgreSQL")
+            };
+            launch.set("database.url", url);
+            cluster = Some(Arc::new(started));
+        }
+        let replica = |launch| Replica {
+            launch: Mutex::new(launch),
+            running: Mutex::new(None),
+            url: watch::Sender::new(None),
+            generation: AtomicU64::new(0),
+        };
+        Ok(Self { on, folder, replicas: vec![replica(launch)], cluster })
+    }
+
+    /// How many servers there are.
+    pub(crate) fn replicas(&self) -> usize {
+        self.replicas.len()
+    }
+
+    /// Sets a setting of all servers, from their next start on.
+    pub(crate) async fn set(&self, key: &str, value: &str) {
+        for replica in &self.replicas {
+            replica.launch.lock().await.set(key, value);
+        }
+    }
+
+    /// How a server is started.
+    pub(crate) async fn launch(&self, index: usize) -> Launch {
+        self.replicas[index].launch.lock().await.clone()
+    }
+
+    /// Starts a server and lets clients find it.
+    pub(crate) async fn start(&self, index: usize) -> Result<()> {
+        let replica = &self.replicas[index];
+        let mut launch = replica.launch.lock().await.clone();
+        if self.cluster.is_some() {
+            let generation = replica.generation.fetch_add(1, Ordering::Relaxed) + 1;
+            let url =
+                format!("{}?application_name={}", launch.settings["WHARF_DATABASE_URL"], session(index, generation));
+            launch.set("database.url", url);
+        }
+        let running = launch.start().await?;
+        let url: Arc<str> = running.url.as_str().into();
+        *replica.running.lock().await = Some(running);
+        replica.url.send_replace(Some(url));
+        Ok(())
+    }
+
+    /// Starts those that do not run.
+    pub(crate) async fn start_all(&self) -> Result<()> {
+        for index in 0..self.replicas.len() {
+            if self.replicas[index].url.borrow().is_none() {
+                self.start(index).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// `kill -9`.
+    pub(crate) async fn kill(&self, index: usize) -> Result<()> {
+        let replica = &self.replicas[index];
+        let running = replica.running.lock().await.take().context("a server that runs")?;
+        let killed = running.kill().await;
+        if let Some(cluster) = &self.cluster {
+            // A COMMIT that was sent before the end is carried out after it.
+            let name = session(index, replica.generation.load(Ordering::Relaxed));
+            while cluster.sessions(&name).await > 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        }
+        replica.url.send_replace(None);
+        killed
+    }
+
+    /// SIGTERM to all.
+    pub(crate) async fn stop_all(&self) -> Result<()> {
+        for replica in &self.replicas {
+            replica.url.send_replace(None);
+            if let Some(running) = replica.running.lock().await.take() {
+                running.stop().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A server that runs, any of them; waits for one.
+    pub(crate) async fn url(&self, rng: &mut impl Rng) -> Arc<str> {
+        loop {
+            let first = rng.random_range(0..self.replicas.len());
+            for step in 0..self.replicas.len() {
+                let replica = &self.replicas[(first + step) % self.replicas.len()];
+                if let Some(url) = &*replica.url.borrow() {
+                    return Arc::clone(url);
+                }
+            }
+            let mut changes = self.replicas[first].url.subscribe();
+            // Any of them may come back first; looking again now and then costs nothing.
+            tokio::time::timeout(Duration::from_millis(50), changes.changed()).await.ok();
+        }
+    }
+
+    /// Waits until the server at `url` is gone for good, and with it whatever it was about to do: its requests have no
+    /// answer, and what they did is seen by the next one.
+    ///
+    /// # Errors
+    /// If it goes on: then it broke a connection for no reason.
+    pub(crate) async fn gone(&self, url: &str) -> Result<()> {
+        for replica in &self.replicas {
+            let mut changes = replica.url.subscribe();
+            let other = changes.wait_for(|now| now.as_deref() != Some(url));
+            tokio::time::timeout(PATIENCE, other).await.context("a server that lives broke a connection")??;
+        }
+        Ok(())
+    }
+
+    /// Lines of all logs that contain one of `words`.
+    pub(crate) fn logged(&self, words: &[&str]) -> Vec<String> {
+        let mut found = Vec::new();
+        for index in 0..self.replicas.len() {
+            let text = std::fs::read(self.folder.join(format!("server-{index}.log"))).unwrap_or_default();
+            let text = String::from_utf8_lossy(&text);
+            found.extend(text.lines().filter(|line| words.iter().any(|word| line.contains(word))).map(str::to_owned));
+        }
+        found
+    }
+
+    /// Ends a run: its servers, and its folder unless somebody will want to see why it failed.
+    pub(crate) async fn end(&self, outcome: &Result<()>) {
+        for replica in &self.replicas {
+            drop(replica.running.lock().await.take());
+        }
+        match outcome {
+            Ok(()) => drop(std::fs::remove_dir_all(&self.folder)),
+            Err(_) => println!("logs and data: {}", self.folder.display()),
+        }
+    }
+}
