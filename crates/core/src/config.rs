@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::Collection;
+
 /// What an operator may set.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -15,6 +17,8 @@ pub struct Config {
     pub orphan_retention: Duration,
     /// How long what lost its last reference is kept before the collector looks at it.
     pub review_delay: Duration,
+    /// How much the collector may do, and when.
+    pub collection: Collection,
     /// How long an index generation stays readable after the next one is published.
     pub generation_retention: Duration,
     /// How long events wait for somebody to fetch them.
@@ -42,6 +46,7 @@ impl Default for Config {
             object_grace: Duration::from_secs(DAY),
             orphan_retention: Duration::from_secs(3 * DAY),
             review_delay: Duration::from_secs(DAY),
+            collection: Collection::default(),
             generation_retention: Duration::from_secs(3 * DAY),
             event_retention: Duration::from_secs(7 * DAY),
             accept_sparse_images: false,

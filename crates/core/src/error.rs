@@ -87,6 +87,9 @@ pub enum Error {
     /// A worker could not make an index.
     #[error("the index was not published: {0}")]
     NotPublished(String),
+    /// A pin ended before its holder was done.
+    #[error("what was to be kept may be collected by now: the pin was lost")]
+    PinLost,
     /// The storage.
     #[error(transparent)]
     Storage(#[from] wharf_storage::Error),

@@ -10,6 +10,7 @@ use wharf_db::catalog::jobs;
 use wharf_db::{Durability, Tx};
 use wharf_types::Timestamp;
 
+use crate::collect::DESTROY;
 use crate::publish::{Order, PUBLISH};
 use crate::sweep::SWEEP;
 use crate::{Core, Error, Result};
@@ -56,6 +57,7 @@ impl Core {
             tasks.spawn(self.clone().work(holder, stop.clone()));
         }
         tasks.spawn(self.clone().ask_for_sweeps(stop.clone()));
+        tasks.spawn(self.clone().keep_collecting(stop.clone()));
         Workers { stop, tasks }
     }
 
@@ -110,6 +112,7 @@ impl Core {
         match job.kind.as_str() {
             PUBLISH => self.publish(&job.payload).await,
             SWEEP => self.sweep().await,
+            DESTROY => self.destroy(&job.key).await,
             other => Err(Error::Inconsistent(format!("jobs of the kind {other} are not known here"))),
         }
     }

@@ -4,6 +4,7 @@
 
 mod actor;
 mod blob;
+mod collect;
 mod config;
 mod entropy;
 mod error;
@@ -31,6 +32,7 @@ use wharf_types::Clock;
 
 pub use actor::Actor;
 pub use blob::{Blob, Mounted};
+pub use collect::{Collected, Collection, Pin};
 pub use config::Config;
 pub use entropy::Entropy;
 pub use error::{Error, Result};
@@ -74,6 +76,12 @@ pub struct Core {
     inner: Arc<Inner>,
 }
 
+impl std::fmt::Debug for Core {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Core")
+    }
+}
+
 struct Inner {
     db: Db,
     storage: Arc<dyn Storage>,
@@ -90,6 +98,7 @@ struct Inner {
     work: tokio::sync::Notify,
     published: publish::Announcements,
     turns: publish::Turns,
+    tally: collect::Tally,
 }
 
 impl Core {
@@ -112,6 +121,7 @@ impl Core {
             work: tokio::sync::Notify::new(),
             published: publish::Announcements::default(),
             turns: publish::Turns::default(),
+            tally: collect::Tally::default(),
         };
         Self { inner: Arc::new(inner) }
     }

@@ -36,7 +36,7 @@ impl Core {
         }
     }
 
-    /// Forgets abandoned uploads, objects nobody points at, and old events.
+    /// Forgets abandoned uploads, objects nobody points at, repositories nobody can restore, and old events.
     ///
     /// # Errors
     /// Those of storage and database; what was done until then stays done.
@@ -44,6 +44,7 @@ impl Core {
         let now = self.inner.clock.now();
         self.forget_abandoned(now.before(self.inner.config.upload_expiry)).await?;
         self.remove_orphans(now.before(self.inner.config.object_grace)).await?;
+        self.destroy_forgotten(now.before(self.inner.config.review_delay)).await?;
         let before = now.before(self.inner.config.event_retention);
         let trimmed =
             self.inner.db.write(Durability::Relaxed, before, |tx, before| Box::pin(events::trim(tx, *before)));

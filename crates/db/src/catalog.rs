@@ -2,12 +2,17 @@
 //! `core` strings them together.
 
 pub mod audit;
+mod batch;
 pub mod blobs;
+pub mod collection;
+pub mod destruction;
+pub mod doomed;
 pub mod events;
 pub mod generations;
 pub mod jobs;
 pub mod manifests;
 pub mod packages;
+pub mod pins;
 pub mod projects;
 pub mod repositories;
 pub mod reviews;

@@ -11,4 +11,5 @@ pub(crate) const ALL: &[Migration] = &[
     Migration { number: 3, name: "work", sql: include_str!("migrations/0003_work.sql") },
     Migration { number: 4, name: "packages", sql: include_str!("migrations/0004_packages.sql") },
     Migration { number: 5, name: "second thoughts", sql: include_str!("migrations/0005_second_thoughts.sql") },
+    Migration { number: 6, name: "collection", sql: include_str!("migrations/0006_collection.sql") },
 ];

@@ -166,6 +166,7 @@ fn core_said(error: &wharf_core::Error) -> Said {
         | E::NotPublished(_)
         | E::Storage(_)
         | E::Db(_)
+        | E::PinLost
         | E::Inconsistent(_) => (S::INTERNAL_SERVER_ERROR, "UNKNOWN", Value::Null),
     }
 }

@@ -95,14 +95,13 @@ async fn put_rows(tx: &mut Tx<'_>, put: &Put) -> Result<()> {
 }
 
 async fn require_references(tx: &mut Tx<'_>, put: &Put) -> Result<()> {
-    if put.sparse {
-        return Ok(());
-    }
     let mut wanted: Vec<Digest> = put.parsed.config.iter().chain(&put.parsed.layers).copied().collect();
     wanted.sort_unstable();
     wanted.dedup();
-    let missing = blobs::missing(tx, put.repository, &wanted).await?;
-    if missing.is_empty() { Ok(()) } else { Err(Error::BlobsMissing(missing)) }
+    // They need not be here, but if they are they are used from now on.
+    blobs::claim(tx, put.repository, &put.parsed.foreign).await?;
+    let missing = blobs::claim(tx, put.repository, &wanted).await?;
+    if missing.is_empty() || put.sparse { Ok(()) } else { Err(Error::BlobsMissing(missing)) }
 }
 
 /// Writes content, row and references. False if the manifest was here already.

@@ -71,7 +71,7 @@ pub async fn served(tx: &mut Tx<'_>, format: FormatName, name: &RepoName, digest
     let row = tx
         .query_opt(
             "SELECT b.digest, b.size, b.content, b.storage, b.object FROM repositories r
-             JOIN blob_links l ON l.repository_id = r.id AND l.digest = ?3
+             JOIN blob_links l ON l.repository_id = r.id AND l.digest = ?3 AND l.expiring_at IS NULL
              JOIN blobs b ON b.digest = l.digest
              WHERE r.format = ?1 AND r.name = ?2 AND r.deleted_at IS NULL",
             &[&format.as_str(), &name.canonical(), digest],
@@ -80,11 +80,11 @@ pub async fn served(tx: &mut Tx<'_>, format: FormatName, name: &RepoName, digest
     row.as_ref().map(blob).transpose()
 }
 
-/// Those of `wanted` that the repository does not link to.
+/// Those of `wanted` that the repository does not link to. Links that were about to go stay, because something needs them now.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn missing(tx: &mut Tx<'_>, repository: i64, wanted: &[Digest]) -> Result<Vec<Digest>> {
+pub async fn claim(tx: &mut Tx<'_>, repository: i64, wanted: &[Digest]) -> Result<Vec<Digest>> {
     let mut missing = Vec::new();
     // One text for every batch, so that it is prepared once; a short batch is filled up with its own first.
     for batch in wanted.chunks(16) {
@@ -93,12 +93,21 @@ pub async fn missing(tx: &mut Tx<'_>, repository: i64, wanted: &[Digest]) -> Res
         params.extend((0..16).map(|index| at(index) as &(dyn crate::ToValue + Sync)));
         let rows = tx
             .query(
-                "SELECT digest FROM blob_links WHERE repository_id = ?1 AND digest IN
+                "SELECT digest, CASE WHEN expiring_at IS NULL THEN 0 ELSE 1 END FROM blob_links
+                 WHERE repository_id = ?1 AND digest IN
                    (?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
                 &params,
             )
             .await?;
-        let found: Vec<Digest> = rows.iter().map(|row| row.get(0)).collect::<Result<_>>()?;
+        let mut found: Vec<Digest> = Vec::with_capacity(rows.len());
+        for row in rows {
+            let digest = row.get(0)?;
+            if row.get(1)? {
+                let sql = "UPDATE blob_links SET expiring_at = NULL WHERE repository_id = ?1 AND digest = ?2";
+                tx.execute(sql, &[&repository, &digest]).await?;
+            }
+            found.push(digest);
+        }
         missing.extend(batch.iter().filter(|digest| !found.contains(digest)));
     }
     Ok(missing)
@@ -159,13 +168,14 @@ pub async fn insert_content(tx: &mut Tx<'_>, digest: &Digest, content: &[u8], at
     Ok(())
 }
 
-/// Lets a repository hand out a blob. Linking again is not an error.
+/// Lets a repository hand out a blob. Linking again is not an error; a link that was about to go begins anew.
 ///
 /// # Errors
 /// Those of the database; a constraint error if there is no such blob.
 pub async fn link(tx: &mut Tx<'_>, repository: i64, digest: &Digest, at: Timestamp) -> Result<()> {
     let sql = "INSERT INTO blob_links (repository_id, digest, created_at) VALUES (?1, ?2, ?3)
-               ON CONFLICT (repository_id, digest) DO NOTHING";
+               ON CONFLICT (repository_id, digest) DO UPDATE SET created_at = excluded.created_at, expiring_at = NULL
+               WHERE blob_links.expiring_at IS NOT NULL";
     tx.execute(sql, &[&repository, digest, &at]).await?;
     Ok(())
 }
@@ -175,7 +185,7 @@ pub async fn link(tx: &mut Tx<'_>, repository: i64, digest: &Digest, at: Timesta
 /// # Errors
 /// Those of the database.
 pub async fn unlink(tx: &mut Tx<'_>, repository: i64, digest: &Digest) -> Result<bool> {
-    let sql = "DELETE FROM blob_links WHERE repository_id = ?1 AND digest = ?2";
+    let sql = "DELETE FROM blob_links WHERE repository_id = ?1 AND digest = ?2 AND expiring_at IS NULL";
     Ok(tx.execute(sql, &[&repository, digest]).await? > 0)
 }
 
@@ -188,18 +198,20 @@ pub async fn holders(tx: &mut Tx<'_>, format: &str, digest: &Digest, limit: i64)
     let rows = tx
         .query(
             "SELECT r.name FROM blob_links l JOIN repositories r ON r.id = l.repository_id
-             WHERE l.digest = ?1 AND r.format = ?2 AND r.deleted_at IS NULL LIMIT ?3",
+             WHERE l.digest = ?1 AND l.expiring_at IS NULL AND r.format = ?2 AND r.deleted_at IS NULL LIMIT ?3",
             &[digest, &format, &limit],
         )
         .await?;
     rows.iter().map(|row| row.get(0)).collect()
 }
 
-/// Whether a row points at the object: what a survey of the storage finds and no row points at is a crash's remains.
+/// Whether a row points at the object, be it one that waits for its removal: what a survey of the storage finds and no row
+/// points at is a crash's remains.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn object_in_use(tx: &mut Tx<'_>, object: &str) -> Result<bool> {
-    let sql = "SELECT 1 FROM blobs WHERE object = ?1 UNION ALL SELECT 1 FROM uploads WHERE object = ?1 LIMIT 1";
+    let sql = "SELECT 1 FROM blobs WHERE object = ?1 UNION ALL SELECT 1 FROM uploads WHERE object = ?1
+               UNION ALL SELECT 1 FROM doomed_objects WHERE object = ?1 LIMIT 1";
     Ok(tx.query_opt(sql, &[&object]).await?.is_some())
 }

@@ -136,3 +136,18 @@ pub async fn abandoned(tx: &mut Tx<'_>, before: Timestamp, limit: i64) -> Result
         .await?;
     rows.iter().map(upload).collect()
 }
+
+/// Up to `limit` uploads into a repository.
+///
+/// # Errors
+/// Those of the database.
+pub async fn of_repository(tx: &mut Tx<'_>, repository: i64, limit: i64) -> Result<Vec<Upload>> {
+    let rows = tx
+        .query(
+            "SELECT id, repository_id, storage, object, received, progress, tail, midstate, revision
+             FROM uploads WHERE repository_id = ?1 LIMIT ?2",
+            &[&repository, &limit],
+        )
+        .await?;
+    rows.iter().map(upload).collect()
+}

@@ -24,7 +24,7 @@ const WATCHED: [(&str, &str, &str); 6] = [
     ("repositories", "id, format, name, deleted_at", "'repository', 0, @.format || ' ' || @.name"),
     ("tags", "repository_id, name, digest", "'tag', @.repository_id, @.name"),
     ("manifests", "repository_id, digest, media_type, size", "'manifest', @.repository_id, @.digest"),
-    ("blob_links", "repository_id, digest", "'link', @.repository_id, @.digest"),
+    ("blob_links", "repository_id, digest, expiring_at", "'link', @.repository_id, @.digest"),
     ("blobs", "digest, size, content, storage, object", "'blob', 0, @.digest"),
 ];
 

@@ -138,7 +138,17 @@ impl Config {
         set(&mut core.job_attempts, self.number("jobs.attempts"));
         set(&mut core.job_poll, self.span("jobs.poll"));
         set(&mut core.workers, self.number("jobs.workers"));
+        self.collect(&mut core.collection);
         core
+    }
+
+    /// `[collection]`.
+    fn collect(&self, collection: &mut wharf_core::Collection) {
+        set(&mut collection.grace, self.span("collection.grace"));
+        set(&mut collection.wait, self.span("collection.wait"));
+        set(&mut collection.batch, self.number("collection.batch"));
+        set(&mut collection.rate, self.number("collection.rate"));
+        set(&mut collection.byte_rate, self.size("collection.byte_rate"));
     }
 
     fn is_on(&self, key: &str) -> bool {

@@ -196,6 +196,26 @@ pub(crate) static SETTINGS: &[Setting] = &[
         "How long content that lost its last reference is kept before the collector looks at it.",
     ),
     setting(
+        "collection.grace",
+        Span,
+        Is("1d"),
+        "How long a blob that no manifest uses is hidden from clients before it goes; it must be longer than the longest push.",
+    ),
+    setting(
+        "collection.wait",
+        Span,
+        Is("15m"),
+        "How long the bytes of a collected blob stay in the storage, for pulls under way.",
+    ),
+    setting("collection.batch", Number, Is("256"), "How many reviews the collector takes at once."),
+    setting("collection.rate", Number, Is("4000"), "The most rows a second that the collector looks at."),
+    setting(
+        "collection.byte_rate",
+        Size,
+        Is("4GiB"),
+        "The most bytes a second that the collector removes from the storage.",
+    ),
+    setting(
         "retention.generations",
         Span,
         Is("3d"),

@@ -16,6 +16,7 @@ mod repository;
 mod bombs;
 mod catalog;
 mod chunks;
+mod collection;
 mod copies;
 mod creation;
 mod crossings;
