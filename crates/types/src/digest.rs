@@ -163,7 +163,9 @@ impl fmt::Display for Digest {
         let text = &mut text[..self.algorithm.size() * 2];
         // The buffer has exactly the length that the encoder wants, so this cannot fail.
         hex::encode_to_slice(self.raw(), text).map_err(|_| fmt::Error)?;
-        write!(f, "{}:{}", self.algorithm.as_str(), std::str::from_utf8(text).map_err(|_| fmt::Error)?)
+        f.write_str(self.algorithm.as_str())?;
+        f.write_str(":")?;
+        f.write_str(std::str::from_utf8(text).map_err(|_| fmt::Error)?)
     }
 }
 

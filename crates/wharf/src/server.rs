@@ -28,7 +28,7 @@ const FLUSH_INTERVAL: Duration = Duration::from_secs(5);
 /// # Errors
 /// Whatever keeps it from starting, with what to do about it.
 pub(crate) async fn run(config: &Config) -> Outcome {
-    log::start(config)?;
+    let log = log::start(config)?;
     signal::survive_hangups()?;
     let stopped = signal::stop()?;
     assembly::install_tls_provider();
@@ -39,6 +39,7 @@ pub(crate) async fn run(config: &Config) -> Outcome {
         Listener::bind(&web).map_err(|error| Failure::new(error).hint("choose another address with --listen"))?;
     let app = App::new(core.clone(), parts.doors, parts.api, &web).map_err(Failure::new)?;
     let administrator = first::administrator(config, core.auth()).await?;
+    log.flush();
     welcome::print(&welcome::Place::of(config, &listener), &administrator);
     tracing::info!(address = %listener.address(), version = env!("CARGO_PKG_VERSION"), "ready");
     serve(&core, listener, app, stopped).await?;

@@ -99,7 +99,6 @@ impl<P: Protocol> Door for Mounted<P> {
             }
         };
         let name = operation.name();
-        let challenge = self.challenge(&operation, context);
         let mut actor = String::new();
         let permitted = async {
             let credentials = Credentials::from_headers(&head.headers)?;
@@ -110,6 +109,8 @@ impl<P: Protocol> Door for Mounted<P> {
         let permit = match permitted.await {
             Ok(permit) => permit,
             Err(refusal) => {
+                // The operation went into the judgement. Reading the head again is for those who are refused only.
+                let challenge = self.0.parse(&head).ok().and_then(|operation| self.challenge(&operation, context));
                 let (response, error) = self.refused(refusal, challenge, context);
                 return Handled { response, operation: name, actor, error };
             }

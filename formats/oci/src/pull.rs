@@ -1,8 +1,9 @@
 //! Pulling (distribution-spec, "Pull").
 
+use ::bytes::Bytes;
 use http::header::{
-    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_RANGE,
-    RANGE,
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderName, HeaderValue,
+    IF_NONE_MATCH, IF_RANGE, RANGE,
 };
 use http::request::Parts;
 use http::{HeaderMap, Method, Response, StatusCode};
@@ -29,12 +30,19 @@ pub(crate) fn pong() -> Response<Body> {
 
 /// Headers that name content by its digest.
 fn name_content(headers: &mut HeaderMap, digest: &Digest) {
-    if let Ok(value) = HeaderValue::from_str(&digest.to_string()) {
+    // One text for both: the entity tag is the digest in quotes.
+    let tag = Bytes::from(etag(&digest.to_string()));
+    if let Ok(value) = HeaderValue::from_maybe_shared(tag.slice(1..tag.len() - 1)) {
         headers.insert(CONTENT_DIGEST, value);
     }
-    if let Ok(value) = HeaderValue::from_str(&etag(&digest.to_string())) {
+    if let Ok(value) = HeaderValue::from_maybe_shared(tag) {
         headers.insert(ETAG, value);
     }
+}
+
+/// Whether the client says that it has this content.
+fn is_known(head: &Parts, digest: &Digest) -> bool {
+    head.headers.contains_key(IF_NONE_MATCH) && is_unchanged(&head.headers, &etag(&digest.to_string()))
 }
 
 fn unchanged(digest: &Digest) -> Response<Body> {
@@ -58,7 +66,7 @@ pub(crate) async fn manifest(call: Call<'_>, head: &Parts) -> Result<Response<Bo
             (manifest.digest, manifest.media_type.clone(), size, bytes(manifest.content.clone()))
         }
     };
-    if is_unchanged(&head.headers, &etag(&digest.to_string())) {
+    if is_known(head, &digest) {
         return Ok(unchanged(&digest));
     }
     let mut response = Response::new(body);
@@ -77,7 +85,7 @@ pub(crate) async fn manifest(call: Call<'_>, head: &Parts) -> Result<Response<Bo
 pub(crate) async fn blob(call: Call<'_>, head: &Parts) -> Result<Response<Body>, Error> {
     let Op::ReadBlob { name, digest } = call.permit.op() else { return Err(Error::NoSuchEndpoint) };
     let blob = call.core.blob(&Target::new(NAME, name.clone()), digest).await?;
-    if is_unchanged(&head.headers, &etag(&digest.to_string())) {
+    if is_known(head, digest) {
         return Ok(unchanged(digest));
     }
     let wanted = wanted_range(head, digest);

@@ -145,7 +145,10 @@ impl Drop for Record {
 
 /// The path, and of the query what is harmless.
 fn logged_path(uri: &Uri) -> String {
-    let mut text: String = uri.path().chars().take(LONGEST_PATH).collect();
+    let path = uri.path();
+    let mut text = path
+        .get(..LONGEST_PATH.min(path.len()))
+        .map_or_else(|| path.chars().take(LONGEST_PATH).collect(), str::to_owned);
     let pairs = uri.query().into_iter().flat_map(|query| query.split('&'));
     for (index, pair) in pairs.enumerate() {
         let name = pair.split_once('=').map_or(pair, |(name, _)| name);
