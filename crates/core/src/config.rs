@@ -9,6 +9,8 @@ use crate::Collection;
 pub struct Config {
     /// An upload that nobody has touched for so long is forgotten.
     pub upload_expiry: Duration,
+    /// Pushes are refused while fewer bytes are free on the disk of the storage or of the database; 0 never refuses.
+    pub low_water: u64,
     /// How often abandoned uploads and objects without a row are looked for.
     pub sweep_interval: Duration,
     /// An object is written before the row that points at it: one that is younger is left alone.
@@ -42,6 +44,7 @@ impl Default for Config {
         const DAY: u64 = 24 * 60 * 60;
         Self {
             upload_expiry: Duration::from_secs(7 * DAY),
+            low_water: 128 << 20,
             sweep_interval: Duration::from_secs(60 * 60),
             object_grace: Duration::from_secs(DAY),
             orphan_retention: Duration::from_secs(3 * DAY),

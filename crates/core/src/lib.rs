@@ -17,6 +17,7 @@ mod project;
 mod publish;
 mod referrer;
 mod repository;
+mod room;
 mod signing;
 mod sweep;
 mod tag;

@@ -15,6 +15,7 @@ pub(crate) use active::ActiveUploads;
 pub(crate) use session::Session;
 
 use crate::repository::Target;
+use crate::room::interrupted;
 use crate::{Actor, Core, Error, Result};
 
 /// Blobs up to this size lie in their row: one fsync less to write, one file less to open.
@@ -46,6 +47,7 @@ impl Core {
     /// # Errors
     /// [`Error::ProjectUnknown`], or those of the database.
     pub async fn begin_upload(&self, target: &Target, announced: Option<Algorithm>, actor: &Actor) -> Result<Upload> {
+        self.require_room().await?;
         let repository = self.ensure_repository(target, actor).await?;
         let session = Session::new(self.new_id(), repository, hashing_for(announced));
         let args = (session.to_row(), self.inner.clock.now());
@@ -76,11 +78,12 @@ impl Core {
         let claim = self.inner.active.claim(id).await;
         let mut session = self.load_session(target, id).await?;
         session.check_start(start)?;
-        let interrupted = session.take(&self.inner, claim.guarded(body)).await?;
+        self.require_room().await?;
+        let cut = session.take(&self.inner, self.while_there_is_room(claim.guarded(body))).await?;
         self.save_session(&session).await?;
-        match interrupted {
+        match cut {
             None => Ok(Upload { id: session.id, received: session.received }),
-            Some(error) => Err(Error::Interrupted(error)),
+            Some(error) => Err(interrupted(error)),
         }
     }
 
@@ -120,9 +123,9 @@ impl Core {
             session.hashing = hashing_for(Some(digest.algorithm()));
         }
         let known = session.unfinished().map(|(key, _)| key);
-        if let Some(error) = session.take(&self.inner, claim.guarded(body)).await? {
+        if let Some(error) = session.take(&self.inner, self.while_there_is_room(claim.guarded(body))).await? {
             self.save_session(&session).await?;
-            return Err(Error::Interrupted(error));
+            return Err(interrupted(error));
         }
         let (step, object) = (session.step(), session.unfinished());
         // The row has never heard of an object that this request began: nobody could go on with it.
@@ -145,6 +148,7 @@ impl Core {
     /// # Errors
     /// As [`Core::finish_upload`]; whatever goes wrong, nothing is kept.
     pub async fn upload_whole(&self, target: &Target, body: ByteStream, digest: Digest, actor: &Actor) -> Result<()> {
+        self.require_room().await?;
         let repository = self.ensure_repository(target, actor).await?;
         let core = self.clone();
         to_the_end(async move { core.take_whole(repository, body, digest).await }).await
@@ -152,11 +156,11 @@ impl Core {
 
     async fn take_whole(&self, repository: i64, body: ByteStream, digest: Digest) -> Result<()> {
         let mut session = Session::new(self.new_id(), repository, hashing_for(Some(digest.algorithm())));
-        let taken = session.take(&self.inner, body).await;
+        let taken = session.take(&self.inner, self.while_there_is_room(body)).await;
         let object = session.unfinished();
         let outcome = match taken {
             Ok(None) => self.commit(session, None, digest).await,
-            Ok(Some(error)) => Err(Error::Interrupted(error)),
+            Ok(Some(error)) => Err(interrupted(error)),
             Err(error) => Err(error),
         };
         if let Err(error) = &outcome {

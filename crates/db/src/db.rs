@@ -198,6 +198,17 @@ impl Db {
         self.read(&(), |tx, ()| Box::pin(async move { tx.query_opt("SELECT 1", &[]).await.map(drop) })).await
     }
 
+    /// Bytes that can still be written on the disk of the database; `None` where that is another machine's matter.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if it cannot be asked.
+    pub fn free(&self) -> Result<Option<u64>> {
+        match &*self.0 {
+            Backend::Sqlite(sqlite) => sqlite.free(),
+            Backend::Postgres(_) => Ok(None),
+        }
+    }
+
     /// Which database this is.
     pub fn engine(&self) -> Engine {
         match &*self.0 {

@@ -6,6 +6,7 @@ mod failure;
 mod files;
 mod marks;
 mod readers;
+mod reserve;
 mod statement;
 mod writer;
 
@@ -32,7 +33,7 @@ pub(crate) struct Sqlite {
     writer: Writer,
     readers: Readers,
     marks: Arc<Marks>,
-    _files: Arc<Files>,
+    files: Arc<Files>,
 }
 
 impl Sqlite {
@@ -52,7 +53,15 @@ impl Sqlite {
         // After the migrations, which may rebuild the tables that it watches.
         let marks = Marks::watch(&connection).map_err(|e| failure::opening(files.path(), &e))?;
         let writer = Writer::start(connection, Arc::clone(&marks), Arc::clone(&files))?;
-        Ok(Self { writer, readers: Readers::new(Arc::clone(&files)), marks, _files: files })
+        Ok(Self { writer, readers: Readers::new(Arc::clone(&files)), marks, files })
+    }
+
+    /// Bytes that can still be written on the disk of the file, where that lasts.
+    pub(crate) fn free(&self) -> Result<Option<u64>> {
+        let Some(folder) = self.files.lasting().then(|| self.files.path().parent()).flatten() else { return Ok(None) };
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        let disk = rustix::fs::statvfs(folder).map_err(|error| Error::Unavailable(error.to_string()))?;
+        Ok(Some(disk.f_bavail.saturating_mul(disk.f_frsize)))
     }
 
     /// Runs `work` on this thread, each statement on its own.

@@ -33,6 +33,8 @@ pub struct Metrics {
     sent: Counter,
     storage_free: Gauge,
     storage_total: Gauge,
+    /// Not there where it is not known: zero would wake somebody.
+    database_free: Family<[(&'static str, &'static str); 0], Gauge>,
 }
 
 /// A request that was answered.
@@ -86,6 +88,7 @@ impl Default for Metrics {
             sent: Counter::default(),
             storage_free: Gauge::default(),
             storage_total: Gauge::default(),
+            database_free: Family::default(),
         };
         metrics.register_all();
         metrics
@@ -149,6 +152,13 @@ impl Metrics {
         self.storage_total.set(space.map_or(0, |space| gauge(space.total)));
     }
 
+    /// Room on the disk of the database, where that is known.
+    pub(crate) fn database(&self, free: Option<u64>) {
+        if let Some(free) = free {
+            self.database_free.get_or_create(&[]).set(i64::try_from(free).unwrap_or(i64::MAX));
+        }
+    }
+
     fn register_all(&self) {
         let mut registry = self.registry.write();
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
@@ -171,6 +181,8 @@ impl Metrics {
         registry.register("wharf_http_sent_bytes", "Bytes of answer bodies", self.sent.clone());
         registry.register("wharf_storage_free_bytes", "Room left in the storage", self.storage_free.clone());
         registry.register("wharf_storage_total_bytes", "Size of the storage", self.storage_total.clone());
+        let doc = "Room left on the disk of the SQLite database";
+        registry.register("wharf_database_free_bytes", doc, self.database_free.clone());
         registry.register_collector(Box::new(process::Process::here()));
     }
 }

@@ -57,6 +57,7 @@ impl Core {
             return Err(Error::DigestMismatch { expected, actual });
         }
         let parsed = Parsed::read(&content, header)?;
+        self.require_room().await?;
         let subject = parsed.subject;
         let at = self.inner.clock.now();
         let put = Put {

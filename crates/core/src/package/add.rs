@@ -15,6 +15,7 @@ use super::{Added, Arrival};
 use crate::actor::about;
 use crate::publish::ask_for_index;
 use crate::repository::Target;
+use crate::room::interrupted;
 use crate::upload::{Session, to_the_end};
 use crate::{Actor, Contents, Core, Error, Format, Result};
 
@@ -68,10 +69,11 @@ impl Core {
     ) -> Result<Added> {
         // No row will ever name this session, so it needs neither an id nor a repository.
         let mut session = Session::new(String::new(), 0, Hashing::new(&[Algorithm::Sha256]));
-        let taken = session.take(&self.inner, body).await?;
+        self.require_room().await?;
+        let taken = session.take(&self.inner, self.while_there_is_room(body)).await?;
         let object = session.unfinished();
         let outcome = match taken {
-            Some(error) => Err(Error::Interrupted(error)),
+            Some(error) => Err(interrupted(error)),
             None => self.take_in(target, format, arrival, session, actor).await,
         };
         // An answer from the database that never came may hide a commit: then the object must stay.

@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::checkpoint::Checkpointer;
 use super::files::Files;
 use super::marks::Marks;
+use super::reserve::Reserve;
 use super::statement::control;
 use crate::db::{Durability, Work};
 use crate::{Error, Result};
@@ -36,7 +37,8 @@ impl Writer {
         let (queue, waiting) = mpsc::channel(QUEUE);
         let checkpointer = Checkpointer::start(&mut connection, &files)?;
         let synchronous = files.lasting().then_some(Durability::Relaxed);
-        let mut work = WriterThread { connection, synchronous, checkpointer, marks, _files: files };
+        let reserve = Reserve::of(files.lasting().then(|| files.path()));
+        let mut work = WriterThread { connection, synchronous, checkpointer, reserve, marks, _files: files };
         let thread = thread::Builder::new().name("wharf-db-writer".into()).spawn(move || work.run(waiting));
         let thread = thread.map_err(|e| Error::Unavailable(format!("cannot start the writer: {e}")))?;
         Ok(Self { queue: Some(queue), thread: Some(thread) })
@@ -73,6 +75,7 @@ struct WriterThread {
     /// What the connection's `synchronous` is set to; `None` for a temporary database, which never waits for the disk.
     synchronous: Option<Durability>,
     checkpointer: Checkpointer,
+    reserve: Reserve,
     marks: Arc<Marks>,
     _files: Arc<Files>,
 }
@@ -89,12 +92,19 @@ impl WriterThread {
                 self.abandon();
             }
             self.checkpointer.after_commit(&self.connection);
+            self.reserve.restore();
         }
     }
 
     /// Runs and commits a group and answers all of it.
     fn commit(&mut self, group: &mut Vec<Box<dyn Job>>) {
-        let outcome = self.transaction(group);
+        let mut outcome = self.transaction(group);
+        if matches!(&outcome, Err(error) if error.is_full()) {
+            self.abandon();
+            if self.reserve.release() {
+                outcome = self.transaction(group);
+            }
+        }
         if let Err(error) = &outcome {
             tracing::warn!(error = %error, transactions = group.len(), "a group of transactions was not committed");
             self.abandon();
@@ -115,6 +125,9 @@ impl WriterThread {
             if self.connection.is_autocommit() {
                 // A full disk makes SQLite roll back everything at once, with it those of the group that had succeeded.
                 return Err(failure.unwrap_or_else(|| Error::Full("the transaction was rolled back".into())));
+            }
+            if let Some(failure) = failure.filter(|failure| failure.is_full() && self.reserve.is_held()) {
+                return Err(failure);
             }
             if !job.succeeded() {
                 control(&self.connection, "ROLLBACK TO job")?;

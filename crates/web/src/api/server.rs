@@ -35,6 +35,8 @@ pub(super) struct Server {
     storage_free_bytes: Option<u64>,
     /// All bytes of the storage, where that is known.
     storage_total_bytes: Option<u64>,
+    /// Free bytes on the disk of the SQLite database.
+    database_free_bytes: Option<u64>,
 }
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -51,6 +53,7 @@ pub(super) async fn show(ask: Ask<'_>, _: Nothing) -> Result<Json<Server>, Probl
         formats: ask.formats.iter().map(ToString::to_string).collect(),
         storage_free_bytes: space.as_ref().map(|space| space.free),
         storage_total_bytes: space.as_ref().map(|space| space.total),
+        database_free_bytes: ask.core.database_free()?,
     }))
 }
 

@@ -126,6 +126,7 @@ impl Config {
     pub(crate) fn core(&self) -> wharf_core::Config {
         let mut core = wharf_core::Config::default();
         set(&mut core.upload_expiry, self.span("retention.uploads"));
+        set(&mut core.low_water, self.size("storage.low_water"));
         set(&mut core.sweep_interval, self.span("sweep.interval"));
         set(&mut core.object_grace, self.span("sweep.grace"));
         set(&mut core.orphan_retention, self.span("retention.orphans"));

@@ -61,6 +61,13 @@ pub(crate) static SETTINGS: &[Setting] = &[
         "Where bytes go: files of this machine, or memory, which forgets everything when the server stops.",
     ),
     setting("storage.path", Path, InData("", "storage"), "The folder of the local storage."),
+    setting(
+        "storage.low_water",
+        Size,
+        Is("128MiB"),
+        "Pushes are refused while less is free on the disk of the storage or of the SQLite database, so that deletes and \
+         collection, which make room, still have some. 0 refuses none.",
+    ),
     Setting {
         key: "database.url",
         kind: Database,
