@@ -5,9 +5,11 @@
 #![expect(clippy::print_stdout, reason = "a command that reports what it does")]
 
 mod book;
+pub mod full_disk;
 mod goods;
 pub mod kill;
 mod process;
+mod registry;
 mod remains;
 mod site;
 mod wire;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
-use wharf_faults::kill;
+use wharf_faults::{full_disk, kill};
 
 /// Faults under load, and what must hold afterwards.
 #[derive(Debug, Parser)]
@@ -22,6 +22,8 @@ struct Cli {
 enum Fault {
     /// Kills servers at random instants under load.
     Kill(kill::Options),
+    /// Fills the disk, step by step and under load. Needs root, to mount a small one.
+    FullDisk(full_disk::Options),
 }
 
 #[tokio::main]
@@ -42,5 +44,6 @@ async fn run(cli: Cli) -> Result<()> {
     };
     match cli.fault {
         Fault::Kill(options) => kill::run(program, options).await,
+        Fault::FullDisk(options) => full_disk::run(program, options).await,
     }
 }

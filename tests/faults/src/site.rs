@@ -93,6 +93,16 @@ impl Site {
         }
     }
 
+    /// Another place for the data of a site with one server.
+    pub(crate) async fn keep_data_in(&self, data: PathBuf) {
+        self.replicas[0].launch.lock().await.data = data;
+    }
+
+    /// This server's address, while it runs.
+    pub(crate) fn url_of(&self, index: usize) -> Option<Arc<str>> {
+        self.replicas[index].url.borrow().clone()
+    }
+
     /// How a server is started.
     pub(crate) async fn launch(&self, index: usize) -> Launch {
         self.replicas[index].launch.lock().await.clone()

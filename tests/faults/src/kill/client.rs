@@ -19,6 +19,9 @@ use crate::wire::{Answer, Ask, Outcome, Wire, sha256};
 /// How often a request is sent before the server counts as broken.
 const PATIENCE: usize = 200;
 
+/// Between an answer that says "later" and the next request.
+const BREATH: Duration = Duration::from_millis(50);
+
 /// What happened how often: operation and outcome.
 pub(super) type Tally = Mutex<BTreeMap<(&'static str, String), u64>>;
 
@@ -69,8 +72,9 @@ impl Client {
             match self.wire.send(whole).await? {
                 Outcome::Answered(answer) => {
                     self.count(operation, answer.status);
-                    if answer.status == 503 {
+                    if matches!(answer.status, 503 | 507) {
                         // It says that it may not know; and that it can be asked again.
+                        tokio::time::sleep(BREATH).await;
                         return Ok(None);
                     }
                     ensure!(answer.status < 500, "{operation} {}: {}", ask.url, answer.shown());
