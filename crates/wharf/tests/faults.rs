@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use wharf_faults::{On, full_disk, kill};
+use wharf_faults::{On, away, full_disk, kill, linear};
 
 fn program() -> PathBuf {
     env!("CARGO_BIN_EXE_wharf").into()
@@ -21,4 +21,15 @@ async fn what_was_acknowledged_outlives_kills_on_files_and_sqlite() {
 async fn a_full_disk_loses_nothing_and_stops_neither_pulls_nor_deletes() {
     let options = full_disk::Options { rounds: 2, clients: 10, seed: None };
     full_disk::run(program(), options).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_goes_away_is_waited_for_and_nothing_wrong_is_said() {
+    away::run(program(), away::Options { rounds: 1, clients: 10, seed: None }).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tags_are_linearizable_through_two_servers_one_of_them_killed() {
+    let options = linear::Options { seconds: 8, clients: 8, tags: 4, kills: 1, seed: None };
+    linear::run(program(), options).await.unwrap();
 }

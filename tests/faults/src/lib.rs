@@ -4,12 +4,15 @@
 //! `crates/wharf` call them with small numbers.
 #![expect(clippy::print_stdout, reason = "a command that reports what it does")]
 
+pub mod away;
 mod book;
 pub mod full_disk;
 mod goods;
 pub mod kill;
+pub mod linear;
 mod process;
 mod registry;
+mod relay;
 mod remains;
 mod site;
 mod wire;

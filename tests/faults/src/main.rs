@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
-use wharf_faults::{full_disk, kill};
+use wharf_faults::{away, full_disk, kill, linear};
 
 /// Faults under load, and what must hold afterwards.
 #[derive(Debug, Parser)]
@@ -24,6 +24,10 @@ enum Fault {
     Kill(kill::Options),
     /// Fills the disk, step by step and under load. Needs root, to mount a small one.
     FullDisk(full_disk::Options),
+    /// Takes the database away and gives it back, under load.
+    DatabaseAway(away::Options),
+    /// Checks what clients see of few tags through two servers, and the recorded history, for a legal order.
+    Linear(linear::Options),
 }
 
 #[tokio::main]
@@ -45,5 +49,7 @@ async fn run(cli: Cli) -> Result<()> {
     match cli.fault {
         Fault::Kill(options) => kill::run(program, options).await,
         Fault::FullDisk(options) => full_disk::run(program, options).await,
+        Fault::DatabaseAway(options) => away::run(program, options).await,
+        Fault::Linear(options) => linear::run(program, options).await,
     }
 }

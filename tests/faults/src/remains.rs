@@ -67,7 +67,9 @@ async fn no_job_is_dead(site: &Site) -> Result<()> {
 async fn orphans(site: &Site, storage: &Path) -> Result<Vec<PathBuf>> {
     let config = match site.on {
         On::FilesSqlite => wharf_db::Config::Sqlite { path: site.launch(0).await.data.join("wharf.db") },
-        On::FilesPostgres => wharf_db::Config::postgres(&site.launch(0).await.settings["WHARF_DATABASE_URL"]),
+        On::FilesPostgres | On::Replicas => {
+            wharf_db::Config::postgres(&site.launch(0).await.settings["WHARF_DATABASE_URL"])
+        }
     };
     let db = Db::open(&config).await?;
     let mut orphans = Vec::new();

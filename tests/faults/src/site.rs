@@ -25,6 +25,8 @@ pub enum On {
     FilesSqlite,
     /// One server with local files and PostgreSQL.
     FilesPostgres,
+    /// Two servers on one PostgreSQL, for what lies in rows: their storages are two halves of one, and only for tests.
+    Replicas,
 }
 
 /// The servers of a run.
@@ -64,7 +66,7 @@ impl Site {
         launch.set("metrics.public", "true");
         launch.set("log.access", "failures");
         let mut cluster = None;
-        if on == On::FilesPostgres {
+        if on != On::FilesSqlite {
             let started = tokio::task::spawn_blocking(Cluster::start).await?;
             let wharf_db::Config::Postgres { url, .. } = started.database().await else {
                 anyhow::bail!("a cluster has databases of PostgreSQL")
@@ -72,18 +74,30 @@ impl Site {
             launch.set("database.url", url);
             cluster = Some(Arc::new(started));
         }
+        let mut launches = vec![launch];
+        if on == On::Replicas {
+            let mut second = launches[0].clone();
+            second.data = folder.join("second");
+            second.log = folder.join("server-1.log");
+            launches.push(second);
+        }
         let replica = |launch| Replica {
             launch: Mutex::new(launch),
             running: Mutex::new(None),
             url: watch::Sender::new(None),
             generation: AtomicU64::new(0),
         };
-        Ok(Self { on, folder, replicas: vec![replica(launch)], cluster })
+        Ok(Self { on, folder, replicas: launches.into_iter().map(replica).collect(), cluster })
     }
 
     /// How many servers there are.
     pub(crate) fn replicas(&self) -> usize {
         self.replicas.len()
+    }
+
+    /// The cluster, where there is one.
+    pub(crate) fn cluster(&self) -> Option<&Cluster> {
+        self.cluster.as_deref()
     }
 
     /// Sets a setting of all servers, from their next start on.
@@ -118,10 +132,23 @@ impl Site {
                 format!("{}?application_name={}", launch.settings["WHARF_DATABASE_URL"], session(index, generation));
             launch.set("database.url", url);
         }
+        if self.on == On::Replicas && index > 0 {
+            self.share_identity(&launch).await?;
+        }
         let running = launch.start().await?;
         let url: Arc<str> = running.url.as_str().into();
         *replica.running.lock().await = Some(running);
         replica.url.send_replace(Some(url));
+        Ok(())
+    }
+
+    /// Makes a server that shares the database believe that it shares the storage and the key as well.
+    async fn share_identity(&self, second: &Launch) -> Result<()> {
+        let first = self.replicas[0].launch.lock().await.data.clone();
+        std::fs::create_dir_all(second.data.join("storage"))?;
+        for name in ["instance.key", "storage/ID", "storage/VERSION"] {
+            std::fs::copy(first.join(name), second.data.join(name)).with_context(|| name.to_owned())?;
+        }
         Ok(())
     }
 

@@ -73,6 +73,8 @@ impl Client {
                 Outcome::Answered(answer) => {
                     self.count(operation, answer.status);
                     if matches!(answer.status, 503 | 507) {
+                        let told = answer.status == 507 || !answer.header("retry-after").is_empty();
+                        ensure!(told, "{operation} {}: 503 without Retry-After", ask.url);
                         // It says that it may not know; and that it can be asked again.
                         tokio::time::sleep(BREATH).await;
                         return Ok(None);
