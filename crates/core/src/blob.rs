@@ -1,5 +1,7 @@
 //! Blobs: read through a repository that links to them, mounted into another, unlinked.
 
+mod checked;
+
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -9,6 +11,9 @@ use wharf_db::catalog::{audit, blobs, manifests, reviews};
 use wharf_db::{Db, Durability, Subject, Tx};
 use wharf_storage::{ByteStream, ObjectKey};
 use wharf_types::{Digest, RepoName, Timestamp};
+
+pub(crate) use checked::WrongReads;
+use checked::checked;
 
 use crate::actor::about;
 use crate::kept::{Marks, key};
@@ -84,7 +89,45 @@ impl Core {
     /// # Errors
     /// [`Error::Inconsistent`] if its bytes are not where the catalog says; those of the storage.
     pub async fn open_blob(&self, blob: &Blob, range: Range<u64>) -> Result<ByteStream> {
-        self.open_place(&blob.place, range).await
+        self.open_content(&blob.digest, blob.size, &blob.place, range).await
+    }
+
+    /// Where the client may fetch the blob itself, if the storage can be reached by clients and the blob is worth the way.
+    pub async fn blob_link(&self, blob: &Blob) -> Option<String> {
+        let config = &self.inner.config;
+        let blobs::Place::Stored { storage, object } = &blob.place else { return None };
+        if blob.size < config.redirect_from || storage != self.inner.storage.name() {
+            return None;
+        }
+        let linked = self.inner.storage.link(&object.parse().ok()?, config.redirect_lifetime).await;
+        // Then it comes from here.
+        linked.unwrap_or_else(|error| {
+            tracing::warn!(%error, "a link to the storage could not be made");
+            None
+        })
+    }
+
+    /// How often the storage handed out other bytes than it was given, since this process began.
+    pub fn wrong_reads(&self) -> u64 {
+        self.inner.wrong_reads.count()
+    }
+
+    /// Opens a part of content of which digest and size are known: all of it is compared with the digest while it passes, where
+    /// the storage is not a disk of this machine.
+    pub(crate) async fn open_content(
+        &self,
+        digest: &Digest,
+        size: u64,
+        place: &blobs::Place,
+        range: Range<u64>,
+    ) -> Result<ByteStream> {
+        let whole = (range == (0..size) && self.inner.storage.is_remote()).then_some(*digest);
+        let length = range.end.saturating_sub(range.start);
+        let content = self.open_place(place, range).await?;
+        match place {
+            blobs::Place::Here(_) => Ok(content),
+            blobs::Place::Stored { .. } => Ok(checked(content, length, whole, self.inner.wrong_reads.clone())),
+        }
     }
 
     pub(crate) async fn open_place(&self, place: &blobs::Place, range: Range<u64>) -> Result<ByteStream> {

@@ -25,6 +25,10 @@ pub struct Config {
     pub generation_retention: Duration,
     /// How long events wait for somebody to fetch them.
     pub event_retention: Duration,
+    /// Blobs of so many bytes and more are fetched from the storage by the clients themselves, if it has links to give.
+    pub redirect_from: u64,
+    /// How long such a link is good for.
+    pub redirect_lifetime: Duration,
     /// Whether an image may be pushed whose layers or configuration are not here. Indexes may always be sparse.
     pub accept_sparse_images: bool,
     /// How long a burst of uploads may delay the index that lists them.
@@ -52,6 +56,8 @@ impl Default for Config {
             collection: Collection::default(),
             generation_retention: Duration::from_secs(3 * DAY),
             event_retention: Duration::from_secs(7 * DAY),
+            redirect_from: 1024 * 1024,
+            redirect_lifetime: Duration::from_secs(10 * 60),
             accept_sparse_images: false,
             publish_delay: Duration::from_millis(200),
             job_lease: Duration::from_secs(60),

@@ -94,6 +94,7 @@ struct Inner {
     config: Config,
     manifests: kept::Kept<Manifest>,
     blobs: kept::Kept<Blob>,
+    wrong_reads: blob::WrongReads,
     active: upload::ActiveUploads,
     inspections: package::Inspections,
     work: tokio::sync::Notify,
@@ -117,6 +118,7 @@ impl Core {
             config,
             manifests: kept::Kept::new(),
             blobs: kept::Kept::new(),
+            wrong_reads: blob::WrongReads::default(),
             active: upload::ActiveUploads::default(),
             inspections: package::Inspections::default(),
             work: tokio::sync::Notify::new(),
@@ -143,7 +145,7 @@ impl Core {
     /// Which of them does not, and why.
     pub async fn ready(&self) -> Result<()> {
         self.inner.db.ping().await?;
-        self.inner.storage.space().await?;
+        self.inner.storage.ping().await?;
         Ok(())
     }
 

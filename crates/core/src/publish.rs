@@ -94,7 +94,7 @@ impl Publication {
         let blob = found.await.map_err(Error::from)?.ok_or(Error::BlobUnknown(segment.digest))?;
         let content: Vec<Bytes> = self
             .core
-            .open_place(&blob.place, 0..blob.size)
+            .open_content(&blob.digest, blob.size, &blob.place, 0..blob.size)
             .await?
             .try_collect()
             .await

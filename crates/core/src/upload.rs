@@ -122,14 +122,20 @@ impl Core {
             // Nothing was hashed yet, so the algorithm can still be chosen.
             session.hashing = hashing_for(Some(digest.algorithm()));
         }
-        let known = session.unfinished().map(|(key, _)| key);
+        let (known, before) = (session.unfinished().map(|(key, _)| key), session.received);
         if let Some(error) = session.take(&self.inner, self.while_there_is_room(claim.guarded(body))).await? {
             self.save_session(&session).await?;
             return Err(interrupted(error));
         }
-        let (step, object) = (session.step(), session.unfinished());
+        let object = session.unfinished();
         // The row has never heard of an object that this request began: nobody could go on with it.
         let ours = object.as_ref().map(|(key, _)| key) != known.as_ref();
+        if object.is_some() && !ours && session.received > before {
+            // Another replica may have appended to the same object: now one of the two goes on and seals.
+            self.save_session(&session).await?;
+            session.saved();
+        }
+        let step = session.step();
         let outcome = self.commit(session, Some(step.clone()), digest).await;
         match &outcome {
             Err(Error::DigestMismatch { .. }) => {
@@ -218,7 +224,7 @@ impl Core {
         }
         let object = session.unfinished();
         if let Some((key, progress)) = &object {
-            self.inner.storage.seal(key, progress).await?;
+            self.inner.storage.seal(key, progress).await.map_err(|error| lost(upload.as_ref(), error))?;
         }
         let (repository, at) = (session.repository, self.inner.clock.now());
         let blob = session.into_blob(digest, self.inner.storage.name());
@@ -273,6 +279,16 @@ pub(crate) async fn to_the_end<T: Send + 'static>(work: impl Future<Output = Res
     match tokio::spawn(work).await {
         Ok(outcome) => outcome,
         Err(error) => Err(Error::Inconsistent(format!("the work of a request was cut off: {error}"))),
+    }
+}
+
+/// An upload whose bytes are not all there any more has to begin again.
+fn lost(upload: Option<&Step>, error: wharf_storage::Error) -> Error {
+    match (error, upload) {
+        (wharf_storage::Error::Truncated { .. } | wharf_storage::Error::NotFound(_), Some((id, _))) => {
+            Error::UploadLost(id.clone())
+        }
+        (error, _) => error.into(),
     }
 }
 

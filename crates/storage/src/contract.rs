@@ -3,7 +3,7 @@
 use std::io;
 use std::ops::Range;
 use std::pin::Pin;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -97,6 +97,18 @@ pub trait Storage: Send + Sync + 'static {
     /// is never used with another's objects, which it would take for rubbish.
     fn identity(&self) -> &str;
 
+    /// Whether bytes of this progress lie under their key. Where none do, the progress itself holds them all, and a request that
+    /// goes on from it draws a new key: then two requests that go on from one point, on two replicas, never write one object.
+    fn is_begun(&self, _at: &Progress) -> bool {
+        true
+    }
+
+    /// Whether what is read may be other bytes than were written, as on the far side of a network that nobody here looks after.
+    /// Then whoever hands content out compares it with its digest. A local disk is left to the scrub.
+    fn is_remote(&self) -> bool {
+        false
+    }
+
     /// Appends `body` at `from.offset` of the unsealed object `key`; `Progress::default()` begins it. Bytes beyond
     /// `from.offset`, left by a request that died, are cut off first. When the body errs, what came before it is kept
     /// and [`Appended::interrupted`] says so.
@@ -108,6 +120,9 @@ pub trait Storage: Send + Sync + 'static {
 
     /// Makes exactly the first `at.offset` bytes durable and readable: when this returns, a power cut loses nothing.
     /// Sealing a sealed object again is not an error, so that a commit can be retried.
+    ///
+    /// Of two requests that went on from the same point of a begun object, one may seal what the other appended, if it is as
+    /// long. So whoever appends to a begun object and seals it makes the progress known in between, by compare-and-swap.
     ///
     /// # Errors
     /// As [`Storage::append`], but after [`Error::Full`] and [`Error::Unavailable`] the object may be gone: what could not
@@ -125,6 +140,15 @@ pub trait Storage: Send + Sync + 'static {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Unavailable`].
     async fn read(&self, key: &ObjectKey, range: Range<u64>) -> Result<ByteStream>;
+
+    /// Where the clients themselves may fetch a sealed object for the next `ttl`, with GET and without credentials. `None`: here
+    /// only. That the object is there is not looked up.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if it could not be signed.
+    async fn link(&self, _key: &ObjectKey, _ttl: Duration) -> Result<Option<String>> {
+        Ok(None)
+    }
 
     /// Size of a sealed object in bytes.
     ///
@@ -149,4 +173,12 @@ pub trait Storage: Send + Sync + 'static {
     /// # Errors
     /// [`Error::Unavailable`].
     async fn space(&self) -> Result<Option<Space>>;
+
+    /// Whether it answers.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    async fn ping(&self) -> Result<()> {
+        self.space().await.map(drop)
+    }
 }

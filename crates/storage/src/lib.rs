@@ -5,10 +5,13 @@
 //! ([`Storage::seal`]) and from then on only read or removed. How far a write has come is a [`Progress`] value that the
 //! catalog keeps, so any process that sees the same catalog and the same storage goes on from it.
 
+pub mod bucket;
 mod contract;
 pub mod fs;
 mod key;
 pub mod memory;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod upload;
 
 pub use contract::{Appended, ByteStream, Error, Progress, Result, Space, Storage, Stored};

@@ -36,3 +36,5 @@ pub use options::{Backend, Options, Store};
 pub use raw::{Raw, RawAnswer};
 pub use server::{ADMIN, ADMIN_PASSWORD, TestServer};
 pub use wharf_db::testing::Cluster;
+pub use wharf_storage::bucket;
+pub use wharf_storage::testing::{S3Server, s3};

@@ -8,6 +8,7 @@ use wharf_db::Engine;
 use wharf_db::testing::Cluster;
 use wharf_oci::Oci;
 use wharf_storage::Storage;
+use wharf_storage::bucket::{self, Bucket};
 use wharf_storage::fs::Fs;
 use wharf_storage::memory::Memory;
 use wharf_wire::{Door, Mounted};
@@ -32,6 +33,10 @@ pub enum Store {
     Memory,
     /// A temporary folder.
     Files,
+    /// A part of the bucket of the S3 server that all tests of this program share.
+    Bucket,
+    /// A bucket that the test describes.
+    BucketAt(Box<bucket::Config>),
     /// A storage of the test's own.
     Other(Arc<dyn Storage>),
 }
@@ -153,8 +158,10 @@ impl Backend {
 
 impl Store {
     /// The storage, and the folder that it is in.
-    pub(crate) fn open(&self) -> (Arc<dyn Storage>, Option<TempDir>) {
+    pub(crate) async fn open(&self) -> (Arc<dyn Storage>, Option<TempDir>) {
         match self {
+            Self::Bucket => (open_bucket(&wharf_storage::testing::s3().await.config()).await, None),
+            Self::BucketAt(config) => (open_bucket(config).await, None),
             Self::Memory => (Arc::new(Memory::new()), None),
             Self::Other(storage) => (Arc::clone(storage), None),
             Self::Files => {
@@ -164,4 +171,8 @@ impl Store {
             }
         }
     }
+}
+
+async fn open_bucket(config: &bucket::Config) -> Arc<dyn Storage> {
+    Arc::new(Bucket::open(config, rand::random()).await.expect("a bucket"))
 }

@@ -56,7 +56,7 @@ impl TestServer {
     /// Starts one.
     pub async fn start(options: Options) -> Self {
         log::begin();
-        let (storage, folder) = options.store.open();
+        let (storage, folder) = options.store.open().await;
         let db = Db::open(&options.backend.database().await).await.expect("a database");
         let (key, clock) = (InstanceKey::generate(), TestClock::default());
         let remains = Remains { options, db, storage, key, clock, _folder: folder };

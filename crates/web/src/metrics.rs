@@ -35,6 +35,7 @@ pub struct Metrics {
     storage_total: Gauge,
     /// Not there where it is not known: zero would wake somebody.
     database_free: Family<[(&'static str, &'static str); 0], Gauge>,
+    wrong_reads: Counter,
 }
 
 /// A request that was answered.
@@ -89,6 +90,7 @@ impl Default for Metrics {
             storage_free: Gauge::default(),
             storage_total: Gauge::default(),
             database_free: Family::default(),
+            wrong_reads: Counter::default(),
         };
         metrics.register_all();
         metrics
@@ -159,6 +161,11 @@ impl Metrics {
         }
     }
 
+    /// Since the process began.
+    pub(crate) fn wrong_reads(&self, count: u64) {
+        self.wrong_reads.inner().store(count, std::sync::atomic::Ordering::Relaxed);
+    }
+
     fn register_all(&self) {
         let mut registry = self.registry.write();
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
@@ -183,6 +190,11 @@ impl Metrics {
         registry.register("wharf_storage_total_bytes", "Size of the storage", self.storage_total.clone());
         let doc = "Room left on the disk of the SQLite database";
         registry.register("wharf_database_free_bytes", doc, self.database_free.clone());
+        registry.register(
+            "wharf_storage_wrong_reads",
+            "Blobs that the storage did not hand out as it was given them",
+            self.wrong_reads.clone(),
+        );
         registry.register_collector(Box::new(process::Process::here()));
     }
 }

@@ -44,6 +44,7 @@ pub(crate) async fn handle(
     let space = core.space().await;
     metrics.storage(space.as_ref().ok().copied().flatten());
     metrics.database(core.database_free().ok().flatten());
+    metrics.wrong_reads(core.wrong_reads());
     let mut response = Response::new(bytes(metrics.text().unwrap_or_default()));
     response.headers_mut().insert(CONTENT_TYPE, OPENMETRICS);
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

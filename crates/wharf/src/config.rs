@@ -93,6 +93,38 @@ impl Config {
                 wrongs.push(Wrong { origin: given.origin.clone(), problem, hint: None });
             }
         }
+        wrongs.extend(self.bucket_contradictions());
+        wrongs
+    }
+
+    /// What a bucket lacks.
+    fn bucket_contradictions(&self) -> Vec<Wrong> {
+        let Storage::Bucket(bucket, _) = self.storage() else { return Vec::new() };
+        let kind = self.text("storage.kind").unwrap_or_default();
+        let wrong = |key: &str, problem: String| Wrong { origin: self.origin(key).clone(), problem, hint: None };
+        let mut wrongs = Vec::new();
+        if bucket.bucket.is_empty() {
+            wrongs.push(wrong("storage.kind", format!("storage.kind is {kind}, but storage.bucket is not set")));
+        }
+        for (one, other) in [("storage.access_key", "storage.secret_key"), ("storage.secret_key", "storage.access_key")]
+        {
+            // A service account of Google Cloud is one key.
+            if bucket.kind != wharf_storage::bucket::Kind::Gcs
+                && self.layers.contains_key(one)
+                && !self.layers.contains_key(other)
+            {
+                wrongs.push(wrong(one, format!("{one} is given without {other}")));
+            }
+        }
+        for key in ["storage.endpoint", "storage.public_endpoint"] {
+            if !bucket.allow_http && self.text(key).is_some_and(|url| url.starts_with("http://")) {
+                wrongs.push(wrong(key, format!("{key} is without TLS: set storage.allow_http if that is meant")));
+            }
+        }
+        let parts = wharf_storage::bucket::Config::SMALLEST_PART..=wharf_storage::bucket::Config::LARGEST_PART;
+        if !parts.contains(&bucket.part_size) {
+            wrongs.push(wrong("storage.part_size", "storage.part_size is not between 5MiB and 256MiB".to_owned()));
+        }
         wrongs
     }
 

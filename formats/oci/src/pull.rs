@@ -3,7 +3,7 @@
 use ::bytes::Bytes;
 use http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderName, HeaderValue,
-    IF_NONE_MATCH, IF_RANGE, RANGE,
+    IF_NONE_MATCH, IF_RANGE, LOCATION, RANGE,
 };
 use http::request::Parts;
 use http::{HeaderMap, Method, Response, StatusCode};
@@ -88,6 +88,12 @@ pub(crate) async fn blob(call: Call<'_>, head: &Parts) -> Result<Response<Body>,
     if is_known(head, digest) {
         return Ok(unchanged(digest));
     }
+    if head.method == Method::GET
+        && let Some(link) = call.core.blob_link(&blob).await
+        && let Ok(location) = HeaderValue::try_from(link)
+    {
+        return Ok(elsewhere(digest, location));
+    }
     let wanted = wanted_range(head, digest);
     let (status, range) = match ByteRange::read(wanted, blob.size) {
         ByteRange::Whole => (StatusCode::OK, 0..blob.size),
@@ -99,6 +105,19 @@ pub(crate) async fn blob(call: Call<'_>, head: &Parts) -> Result<Response<Body>,
         false => stream(call.core.open_blob(&blob, range.clone()).await?),
     };
     Ok(part_of(&blob, status, &range, body))
+}
+
+/// The storage hands the content out, or the part that a client asks it for.
+fn elsewhere(digest: &Digest, location: HeaderValue) -> Response<Body> {
+    let mut response = Response::new(empty());
+    *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
+    let headers = response.headers_mut();
+    name_content(headers, digest);
+    headers.insert(LOCATION, location);
+    headers.insert(CONTENT_LENGTH, 0.into());
+    // The link is for one caller and ends soon.
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 /// The `Range` to answer. It is for GET alone, and `If-Range` takes it back for other content (RFC 9110, 13.1.5 and 14.2).

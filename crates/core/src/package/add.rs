@@ -124,7 +124,7 @@ impl Core {
     async fn inspect(&self, format: Arc<dyn Format>, blob: &blobs::Blob, arrival: Arrival) -> Result<Contents> {
         // Never closed, so there is always a turn to come.
         let turn = self.inner.inspections.0.acquire().await;
-        let content = self.open_place(&blob.place, 0..blob.size).await?;
+        let content = self.open_content(&blob.digest, blob.size, &blob.place, 0..blob.size).await?;
         let mut file = Watched { inner: SyncIoBridge::new(StreamReader::new(content)), failure: None };
         let inspected = tokio::task::spawn_blocking(move || {
             let contents = format.inspect(&mut file, &arrival);

@@ -64,6 +64,11 @@ impl Session {
         }
     }
 
+    /// The row has what this holds.
+    pub(crate) fn saved(&mut self) {
+        self.revision += 1;
+    }
+
     /// What must still hold when the upload ends.
     pub(crate) fn step(&self) -> super::Step {
         (self.id.clone(), self.revision)
@@ -93,7 +98,18 @@ impl Session {
             };
             return self.spill(inner, Box::pin(stream::once(async { Ok(first) }).chain(body))).await;
         }
+        self.move_on(inner);
         self.append(inner, Vec::new(), body).await
+    }
+
+    /// Draws a new key where the storage has nothing under the old one, so that requests which go on from the same point on two
+    /// replicas never write one object.
+    fn move_on(&mut self, inner: &Inner) {
+        if let Some((key, progress)) = &mut self.object
+            && !inner.storage.is_begun(progress)
+        {
+            *key = inner.new_object_key();
+        }
     }
 
     /// Too much for the row: the bytes so far and those to come go to the storage.

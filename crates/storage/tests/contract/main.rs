@@ -1,13 +1,15 @@
 //! What every storage backend must do. A backend joins by one line.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first error, also in a function that it calls")]
 
+mod bucket;
 mod facts;
 mod local;
 
 use std::sync::Arc;
 
 use tempfile::TempDir;
-use wharf_storage::{Storage, fs::Fs, memory::Memory};
+use wharf_storage::bucket::Bucket;
+use wharf_storage::{Storage, fs::Fs, memory::Memory, testing};
 
 /// An empty storage, and what must outlive it.
 struct Backend {
@@ -15,14 +17,19 @@ struct Backend {
     _folder: Option<TempDir>,
 }
 
-fn memory() -> Backend {
+async fn memory() -> Backend {
     Backend { storage: Arc::new(Memory::new()), _folder: None }
 }
 
-fn local() -> Backend {
+async fn local() -> Backend {
     let folder = TempDir::new().unwrap();
     let storage = Fs::open(folder.path().join("storage")).unwrap();
     Backend { storage: Arc::new(storage), _folder: Some(folder) }
+}
+
+async fn s3() -> Backend {
+    let config = testing::s3().await.config();
+    Backend { storage: Arc::new(Bucket::open(&config, [7; 16]).await.unwrap()), _folder: None }
 }
 
 macro_rules! holds {
@@ -41,6 +48,10 @@ macro_rules! holds {
             an_empty_object_is_an_object,
             a_range_is_read_as_far_as_it_goes,
             a_large_object_comes_back_in_order,
+            a_large_object_is_written_over_many_requests,
+            a_large_append_from_an_older_progress_cuts_off_what_lies_beyond,
+            a_large_object_that_was_sealed_does_not_change,
+            a_large_object_that_was_discarded_is_gone,
             what_is_not_there_is_not_found,
             a_discarded_object_is_gone,
             a_discard_spares_the_sealed,
@@ -54,7 +65,7 @@ macro_rules! holds {
         mod $backend {
             $(#[tokio::test]
             async fn $fact() {
-                let backend = super::super::$backend();
+                let backend = super::super::$backend().await;
                 crate::facts::$fact(&backend.storage).await;
             })*
         }
@@ -65,4 +76,5 @@ macro_rules! holds {
 mod every {
     holds!(memory);
     holds!(local);
+    holds!(s3);
 }

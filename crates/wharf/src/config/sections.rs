@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use wharf_storage::bucket;
 use wharf_web as web;
 
 use super::Config;
@@ -13,6 +14,8 @@ use super::value::network;
 pub(crate) enum Storage {
     /// Files below this folder.
     Local(PathBuf),
+    /// A bucket. The file with certificates to trust is still to be read.
+    Bucket(Box<bucket::Config>, Option<PathBuf>),
     /// Nowhere that lasts.
     Memory,
 }
@@ -34,8 +37,35 @@ impl Config {
     pub(crate) fn storage(&self) -> Storage {
         match self.text("storage.kind") {
             Some("memory") => Storage::Memory,
+            Some("s3") => self.bucket(bucket::Kind::S3),
+            Some("gcs") => self.bucket(bucket::Kind::Gcs),
+            Some("azure") => self.bucket(bucket::Kind::Azure),
             _ => Storage::Local(self.path("storage.path")),
         }
+    }
+
+    fn bucket(&self, kind: bucket::Kind) -> Storage {
+        let text = |key| self.text(key).map(str::to_owned);
+        let mut bucket = bucket::Config::new(kind, self.text("storage.bucket").unwrap_or_default());
+        bucket.prefix = self.text("storage.prefix").unwrap_or_default().trim_matches('/').to_owned();
+        bucket.endpoint = text("storage.endpoint");
+        bucket.region = text("storage.region");
+        bucket.path_style = match self.text("storage.path_style") {
+            Some(said) => said == "true",
+            None => bucket.endpoint.is_some(),
+        };
+        bucket.access_key = text("storage.access_key");
+        bucket.secret_key = text("storage.secret_key").map(bucket::Secret);
+        bucket.allow_http = self.is_on("storage.allow_http");
+        bucket.redirect = self.is_on("storage.redirect");
+        bucket.public_endpoint = text("storage.public_endpoint");
+        set(&mut bucket.connect_timeout, self.span("storage.connect_timeout"));
+        set(&mut bucket.request_timeout, self.span("storage.request_timeout"));
+        set(&mut bucket.retries, self.number("storage.retries"));
+        set(&mut bucket.retry_for, self.span("storage.retry_for"));
+        set(&mut bucket.part_size, self.size("storage.part_size").map(|bytes| bytes.try_into().unwrap_or(u32::MAX)));
+        set(&mut bucket.upload_memory, self.size("storage.upload_memory"));
+        Storage::Bucket(Box::new(bucket), self.text("storage.ca").map(PathBuf::from))
     }
 
     /// `[database]`.
@@ -133,6 +163,8 @@ impl Config {
         set(&mut core.review_delay, self.span("retention.unreferenced"));
         set(&mut core.generation_retention, self.span("retention.generations"));
         set(&mut core.event_retention, self.span("retention.events"));
+        set(&mut core.redirect_from, self.size("storage.redirect_from"));
+        set(&mut core.redirect_lifetime, self.span("storage.redirect_lifetime"));
         set(&mut core.accept_sparse_images, Some(self.is_on("push.accept_sparse_images")));
         set(&mut core.publish_delay, self.span("publish.delay"));
         set(&mut core.job_lease, self.span("jobs.lease"));

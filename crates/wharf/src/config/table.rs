@@ -56,9 +56,10 @@ pub(crate) static SETTINGS: &[Setting] = &[
     setting("tls.reload_interval", Span, Is("5s"), "How often the two files are looked at for a change."),
     setting(
         "storage.kind",
-        Choice(&["local", "memory"]),
+        Choice(&["local", "s3", "gcs", "azure", "memory"]),
         Is("local"),
-        "Where bytes go: files of this machine, or memory, which forgets everything when the server stops.",
+        "Where bytes go: files of this machine; a bucket of S3 (or what speaks like it), Google Cloud Storage or Azure, which any \
+         number of servers may share; or memory, which forgets everything when the server stops.",
     ),
     setting("storage.path", Path, InData("", "storage"), "The folder of the local storage."),
     setting(
@@ -67,6 +68,80 @@ pub(crate) static SETTINGS: &[Setting] = &[
         Is("128MiB"),
         "Pushes are refused while less is free on the disk of the storage or of the SQLite database, so that deletes and \
          collection, which make room, still have some. 0 refuses none.",
+    ),
+    setting(
+        "storage.bucket",
+        Text,
+        Unset("wharf"),
+        "The bucket, or on Azure the container. It has to exist. Give it a rule that aborts incomplete uploads after 8 days.",
+    ),
+    setting(
+        "storage.prefix",
+        Text,
+        Unset("registry"),
+        "In front of every name in the bucket, so that it can hold other things too.",
+    ),
+    setting(
+        "storage.endpoint",
+        Url,
+        Unset("https://s3.example.com"),
+        "URL of the object store, where it is not Amazon's, Google's or Microsoft's own.",
+    ),
+    setting("storage.region", Text, Unset("eu-central-1"), "S3: the region of the bucket."),
+    setting(
+        "storage.path_style",
+        Switch,
+        Found("true", "with an endpoint true, otherwise false"),
+        "S3: whether the bucket is in the path of URLs and not in their host.",
+    ),
+    secret(
+        "storage.access_key",
+        Unset("access key"),
+        "The access key, or on Azure the name of the storage account. Without one, what AWS_…, GOOGLE_… or AZURE_… variables or \
+         the role of the machine give is used.",
+    ),
+    secret(
+        "storage.secret_key",
+        Unset("a long secret"),
+        "Its secret; on Azure the account's key; on Google Cloud the JSON key of a service account.",
+    ),
+    setting("storage.ca", Path, Unset("/etc/wharf/storage-ca.crt"), "Certificates (PEM) trusted beside the system's."),
+    setting("storage.allow_http", Switch, Is("false"), "Whether the endpoint may be http://, without TLS."),
+    setting(
+        "storage.redirect",
+        Switch,
+        Is("false"),
+        "Whether clients fetch large blobs from the object store, by a signed URL. They have to reach it, and what it hands out is \
+         not compared with the digest here.",
+    ),
+    setting("storage.redirect_from", Size, Is("1MiB"), "The smallest blob for which they are sent there."),
+    setting("storage.redirect_lifetime", Span, Is("10m"), "How long such a URL is good for."),
+    setting(
+        "storage.public_endpoint",
+        Url,
+        Unset("https://s3.example.com"),
+        "URL of the object store as clients see it, where it differs from storage.endpoint.",
+    ),
+    setting("storage.connect_timeout", Span, Is("5s"), "How long to wait for a connection to the object store."),
+    setting(
+        "storage.request_timeout",
+        Span,
+        Is("30s"),
+        "How long to wait for an answer of the object store, or for its next bytes.",
+    ),
+    setting("storage.retries", Number, Is("5"), "How often a request to the object store is tried again."),
+    setting("storage.retry_for", Span, Is("10s"), "No further try after so long: then clients are told to come back."),
+    setting(
+        "storage.part_size",
+        Size,
+        Is("5MiB"),
+        "Bytes in a part of an upload, from 5MiB to 256MiB. A blob has at most 10000 parts.",
+    ),
+    setting(
+        "storage.upload_memory",
+        Size,
+        Is("320MiB"),
+        "Memory for parts on their way to the object store. Uploads that find none wait for their turn.",
     ),
     Setting {
         key: "database.url",

@@ -137,3 +137,40 @@ fn every_variable_and_flag_belongs_to_one_setting() {
         assert!(setting::Setting::of_key(key).is_some(), "{flag}");
     }
 }
+
+#[test]
+fn a_bucket_that_lacks_something_is_refused_and_told_what() {
+    let refused = refusal(
+        "[storage]\nkind = \"s3\"\nendpoint = \"http://s3.internal\"\naccess_key = \"a\"\npart_size = \"1MiB\"",
+        &[],
+    );
+    for expected in [
+        "wharf.toml:2: storage.kind is s3, but storage.bucket is not set",
+        "wharf.toml:4: storage.access_key is given without storage.secret_key",
+        "wharf.toml:3: storage.endpoint is without TLS: set storage.allow_http if that is meant",
+        "wharf.toml:5: storage.part_size is not between 5MiB and 256MiB",
+    ] {
+        assert!(refused.contains(expected), "{expected} is missing in {refused}");
+    }
+}
+
+#[test]
+fn a_bucket_is_configured_and_its_credentials_are_not_shown() {
+    let file = "[storage]\nkind = \"s3\"\nbucket = \"b\"\nprefix = \"/p/\"\nendpoint = \"https://s3.internal\"";
+    let variables = [("WHARF_STORAGE_ACCESS_KEY", "the-access-key"), ("WHARF_STORAGE_SECRET_KEY", "the-secret-key")];
+    let config = load(file, &variables, &[]);
+    let Storage::Bucket(bucket, None) = config.storage() else { panic!("{:?}", config.storage()) };
+    assert_eq!((bucket.bucket.as_str(), bucket.prefix.as_str(), bucket.path_style), ("b", "p", true));
+    assert_eq!(bucket.access_key.as_deref(), Some("the-access-key"));
+    for shown in [as_toml(&config, true), as_json(&config).to_string(), format!("{:?}", bucket.secret_key)] {
+        assert!(!shown.contains("the-access-key") && !shown.contains("the-secret-key"), "{shown}");
+    }
+}
+
+#[test]
+fn the_defaults_of_a_bucket_are_those_of_the_storage() {
+    let Storage::Bucket(bucket, _) = load("[storage]\nkind = \"gcs\"\nbucket = \"b\"", &[], &[]).storage() else {
+        panic!("no bucket")
+    };
+    assert_eq!(*bucket, wharf_storage::bucket::Config::new(wharf_storage::bucket::Kind::Gcs, "b"));
+}

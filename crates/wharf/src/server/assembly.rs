@@ -1,6 +1,7 @@
 //! The pieces: the only place that names concrete backends and the list of formats.
 
-use std::path::Path;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use wharf_auth::Auth;
@@ -8,6 +9,7 @@ use wharf_core::{Core, Entropy, Parts};
 use wharf_db::Db;
 use wharf_oci::Oci;
 use wharf_storage::Storage;
+use wharf_storage::bucket::{self, Bucket};
 use wharf_storage::fs::Fs;
 use wharf_storage::memory::Memory;
 use wharf_types::Clock;
@@ -72,7 +74,34 @@ async fn storage(config: &Config) -> Outcome<Arc<dyn Storage>> {
             let fs = tokio::task::spawn_blocking(open).await.map_err(Failure::new)??;
             Ok(Arc::new(fs))
         }
+        config::Storage::Bucket(bucket, certificates) => Ok(Arc::new(open_bucket(*bucket, certificates).await?)),
     }
+}
+
+async fn open_bucket(mut config: bucket::Config, certificates: Option<PathBuf>) -> Outcome<Bucket> {
+    config.ambient = ambient(config.kind);
+    if let Some(path) = certificates {
+        let pem = std::fs::read_to_string(&path)
+            .map_err(|error| Failure::new(format!("storage.ca: {} cannot be read: {error}", path.display())))?;
+        config.certificates = Some(pem);
+    }
+    let opened = Bucket::open(&config, rand::random()).await;
+    opened.map_err(|error| {
+        Failure::new(format!("bucket {} cannot be opened: {error}", config.bucket))
+            .hint("check [storage]: wharf config show --sources")
+    })
+}
+
+/// What the provider's own programs would find in the environment: credentials of a role, above all.
+fn ambient(kind: bucket::Kind) -> Vec<(String, bucket::Secret)> {
+    let prefix = match kind {
+        bucket::Kind::S3 => "AWS_",
+        bucket::Kind::Gcs => "GOOGLE_",
+        bucket::Kind::Azure => "AZURE_",
+    };
+    let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+    let ours = std::env::vars_os().filter_map(text).filter(|(name, _)| name.starts_with(prefix));
+    ours.map(|(name, value)| (name, bucket::Secret(value))).collect()
 }
 
 fn opened(path: &Path, error: &wharf_storage::fs::OpenError) -> Failure {

@@ -1,0 +1,246 @@
+//! What a bucket needs to be reached, and the client made of it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
+use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
+use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
+use object_store::{BackoffConfig, Certificate, ClientOptions, RetryConfig};
+
+use super::failure::OpenError;
+use super::{Door, Doors};
+
+/// A text that is not to be shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(pub String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
+
+/// Whose protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Amazon S3 and what speaks like it.
+    S3,
+    /// Google Cloud Storage.
+    Gcs,
+    /// Azure Blob Storage.
+    Azure,
+}
+
+/// How to reach a bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Whose protocol.
+    pub kind: Kind,
+    /// Bucket, or container.
+    pub bucket: String,
+    /// In front of every name, without slashes at its ends. Empty for none.
+    pub prefix: String,
+    /// URL of the service, where it is not the provider's own.
+    pub endpoint: Option<String>,
+    /// Region that requests are signed for.
+    pub region: Option<String>,
+    /// Whether the bucket is in the path of a URL and not in its host.
+    pub path_style: bool,
+    /// Access key, or name of the storage account.
+    pub access_key: Option<String>,
+    /// Its secret, or the key of a service account as JSON.
+    pub secret_key: Option<Secret>,
+    /// What the environment says in the provider's own names (`AWS_…`): used where the fields above say nothing.
+    pub ambient: Vec<(String, Secret)>,
+    /// Certificates (PEM) trusted beside the system's.
+    pub certificates: Option<String>,
+    /// Whether the endpoint may be without TLS.
+    pub allow_http: bool,
+    /// Whether clients are sent to the bucket with a signed URL.
+    pub redirect: bool,
+    /// The URL of the service as clients see it, for signed URLs.
+    pub public_endpoint: Option<String>,
+    /// How long to wait for a connection.
+    pub connect_timeout: Duration,
+    /// How long to wait for an answer, or for the next bytes of one.
+    pub request_timeout: Duration,
+    /// How often a request is tried again.
+    pub retries: usize,
+    /// No further try after so long.
+    pub retry_for: Duration,
+    /// Bytes in a part of a multipart upload, all but the last.
+    pub part_size: u32,
+    /// Bytes of all uploads that are held at once, on their way to the bucket.
+    pub upload_memory: u64,
+}
+
+impl Config {
+    /// The smallest part that the providers take.
+    pub const SMALLEST_PART: u32 = 5 * 1024 * 1024;
+    /// The largest part that one wants to hold in memory.
+    pub const LARGEST_PART: u32 = 256 * 1024 * 1024;
+
+    /// A bucket with everything else as it is when nothing is said.
+    pub fn new(kind: Kind, bucket: impl Into<String>) -> Self {
+        Self {
+            kind,
+            bucket: bucket.into(),
+            prefix: String::new(),
+            endpoint: None,
+            region: None,
+            path_style: false,
+            access_key: None,
+            secret_key: None,
+            ambient: Vec::new(),
+            certificates: None,
+            allow_http: false,
+            redirect: false,
+            public_endpoint: None,
+            connect_timeout: Duration::from_secs(5),
+            request_timeout: Duration::from_secs(30),
+            retries: 5,
+            retry_for: Duration::from_secs(10),
+            part_size: Self::SMALLEST_PART,
+            upload_memory: 320 * 1024 * 1024,
+        }
+    }
+
+    /// Whether requests go out without TLS.
+    fn is_plain(&self) -> bool {
+        [&self.endpoint, &self.public_endpoint].into_iter().flatten().any(|url| url.starts_with("http://"))
+    }
+
+    fn client(&self) -> Result<ClientOptions, OpenError> {
+        // No time for a whole answer: a layer takes as long as its reader does.
+        let mut options = ClientOptions::new()
+            .with_timeout_disabled()
+            .with_connect_timeout(self.connect_timeout)
+            .with_read_timeout(self.request_timeout)
+            .with_default_content_type("application/octet-stream")
+            .with_user_agent(http::HeaderValue::from_static(concat!("wharf/", env!("CARGO_PKG_VERSION"))))
+            .with_allow_http(self.allow_http);
+        if let Some(pem) = &self.certificates {
+            let invalid = |_| OpenError::setting("storage.ca", "is not a file of certificates (PEM)");
+            for certificate in Certificate::from_pem_bundle(pem.as_bytes()).map_err(invalid)? {
+                options = options.with_root_certificate(certificate);
+            }
+        }
+        Ok(options)
+    }
+
+    fn retry(&self) -> RetryConfig {
+        let backoff =
+            BackoffConfig { init_backoff: Duration::from_millis(100), max_backoff: Duration::from_secs(3), base: 2.0 };
+        RetryConfig { backoff, max_retries: self.retries, retry_timeout: self.retry_for }
+    }
+
+    /// The client, and the one that signs URLs.
+    pub(crate) fn connect(&self) -> Result<Doors, OpenError> {
+        if self.bucket.is_empty() {
+            return Err(OpenError::setting("storage.bucket", "is not set"));
+        }
+        if self.is_plain() && !self.allow_http {
+            return Err(OpenError::setting(
+                "storage.allow_http",
+                "is not on, but the endpoint is http:// and so without TLS",
+            ));
+        }
+        if !(Self::SMALLEST_PART..=Self::LARGEST_PART).contains(&self.part_size) {
+            return Err(OpenError::setting("storage.part_size", "is not between 5MiB and 256MiB"));
+        }
+        let store = self.build(self.endpoint.as_deref())?;
+        let signer: Option<Arc<dyn Door>> = match (&self.public_endpoint, self.redirect) {
+            (_, false) => None,
+            (None, true) => Some(Arc::clone(&store)),
+            (Some(public), true) => Some(self.build(Some(public))?),
+        };
+        Ok(Doors { store, signer })
+    }
+
+    fn build(&self, endpoint: Option<&str>) -> Result<Arc<dyn Door>, OpenError> {
+        match self.kind {
+            Kind::S3 => self.s3(endpoint),
+            Kind::Gcs => self.gcs(endpoint),
+            Kind::Azure => self.azure(endpoint),
+        }
+    }
+
+    /// What the environment says, by names that the provider's own programs read.
+    fn ambient<K: std::str::FromStr>(&self) -> impl Iterator<Item = (K, &str)> {
+        self.ambient
+            .iter()
+            .filter_map(|(name, value)| Some((name.to_ascii_lowercase().parse().ok()?, value.0.as_str())))
+    }
+
+    fn s3(&self, endpoint: Option<&str>) -> Result<Arc<dyn Door>, OpenError> {
+        let said: AmazonS3Builder = self
+            .ambient::<AmazonS3ConfigKey>()
+            .fold(AmazonS3Builder::new(), |builder, (key, value)| builder.with_config(key, value));
+        let mut builder = said
+            .with_bucket_name(&self.bucket)
+            .with_virtual_hosted_style_request(!self.path_style)
+            .with_client_options(self.client()?)
+            .with_allow_http(self.allow_http)
+            .with_retry(self.retry());
+        if let Some(region) = &self.region {
+            builder = builder.with_region(region);
+        }
+        if let Some(endpoint) = endpoint {
+            builder = builder.with_endpoint(self.bucket_endpoint(endpoint)?);
+        }
+        if let (Some(key), Some(secret)) = (&self.access_key, &self.secret_key) {
+            builder = builder.with_access_key_id(key).with_secret_access_key(&secret.0);
+        }
+        Ok(Arc::new(builder.build().map_err(|error| OpenError::configured(&error))?))
+    }
+
+    /// With the bucket in the host the library wants the host with the bucket.
+    fn bucket_endpoint(&self, endpoint: &str) -> Result<String, OpenError> {
+        let endpoint = endpoint.trim_end_matches('/');
+        if self.path_style {
+            return Ok(endpoint.to_owned());
+        }
+        match endpoint.split_once("://") {
+            Some((scheme, host)) => Ok(format!("{scheme}://{}.{host}", self.bucket)),
+            None => Err(OpenError::setting("storage.endpoint", "is not a URL")),
+        }
+    }
+
+    fn gcs(&self, endpoint: Option<&str>) -> Result<Arc<dyn Door>, OpenError> {
+        let said: GoogleCloudStorageBuilder = self
+            .ambient::<GoogleConfigKey>()
+            .fold(GoogleCloudStorageBuilder::new(), |builder, (key, value)| builder.with_config(key, value));
+        let mut builder =
+            said.with_bucket_name(&self.bucket).with_client_options(self.client()?).with_retry(self.retry());
+        if let Some(endpoint) = endpoint {
+            builder = builder.with_base_url(endpoint.trim_end_matches('/'));
+        }
+        if let Some(key) = &self.secret_key {
+            builder = builder.with_service_account_key(&key.0);
+        }
+        Ok(Arc::new(builder.build().map_err(|error| OpenError::configured(&error))?))
+    }
+
+    fn azure(&self, endpoint: Option<&str>) -> Result<Arc<dyn Door>, OpenError> {
+        let said: MicrosoftAzureBuilder = self
+            .ambient::<AzureConfigKey>()
+            .fold(MicrosoftAzureBuilder::new(), |builder, (key, value)| builder.with_config(key, value));
+        let mut builder = said
+            .with_container_name(&self.bucket)
+            .with_client_options(self.client()?)
+            .with_allow_http(self.allow_http)
+            .with_retry(self.retry());
+        if let Some(endpoint) = endpoint {
+            builder = builder.with_endpoint(endpoint.trim_end_matches('/').to_owned());
+        }
+        if let Some(account) = &self.access_key {
+            builder = builder.with_account(account);
+        }
+        if let Some(key) = &self.secret_key {
+            builder = builder.with_access_key(&key.0);
+        }
+        Ok(Arc::new(builder.build().map_err(|error| OpenError::configured(&error))?))
+    }
+}
