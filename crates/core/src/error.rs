@@ -93,6 +93,12 @@ pub enum Error {
     /// The storage.
     #[error(transparent)]
     Storage(#[from] wharf_storage::Error),
+    /// Where backups go.
+    #[error(transparent)]
+    Depot(wharf_storage::DepotError),
+    /// A backup that cannot be made or used.
+    #[error("{0}")]
+    Backup(String),
     /// The database.
     #[error(transparent)]
     Db(#[from] wharf_db::Error),

@@ -15,6 +15,9 @@ use crate::publish::{Order, PUBLISH};
 use crate::sweep::SWEEP;
 use crate::{Core, Error, Result};
 
+/// Kinds of jobs that concern this server and its storage alone: a backup of its rows leaves them out.
+pub(crate) const OF_THIS_SERVER: &[&str] = &[SWEEP, "backup", "scrub"];
+
 /// The background work of a process.
 pub struct Workers {
     stop: CancellationToken,

@@ -3,6 +3,7 @@
 //! A handler that holds a permit calls one of these; each use case is one transaction, or says its order of writes.
 
 mod actor;
+pub mod backup;
 mod blob;
 mod collect;
 mod config;
@@ -49,7 +50,7 @@ pub use signing::{PublicKey, Signature};
 pub use tag::{Tag, TagMove};
 pub use trail::{AuditFilter, AuditLine};
 pub use upload::Upload;
-pub use wharf_storage::{ByteStream, Space};
+pub use wharf_storage::{ByteStream, Depot, Space};
 
 /// What a [`Core`] is made of. The binary chooses the pieces.
 pub struct Parts {

@@ -1,12 +1,13 @@
 //! The sweep: what crashes and absent clients leave behind. Runs as a job, so one replica does it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
-use wharf_db::Durability;
-use wharf_db::catalog::{blobs, events, jobs, storages, uploads};
-use wharf_storage::{ObjectKey, Stored};
-use wharf_types::Timestamp;
+use wharf_db::catalog::{blobs, events, jobs, restores, storages, uploads};
+use wharf_db::{Db, Durability};
+use wharf_storage::{ObjectKey, Storage, Stored};
+use wharf_types::{Clock, Timestamp};
 
 use crate::upload::Session;
 use crate::{Core, Error, Result};
@@ -115,21 +116,29 @@ impl Core {
     /// # Errors
     /// [`Error::ForeignStorage`].
     pub async fn bind_storage(&self) -> Result<()> {
-        let storage = &self.inner.storage;
-        let args = storage.name().to_owned();
-        let known = self.inner.db.read(&args, |tx, name| Box::pin(storages::identity(tx, name))).await;
-        match known.map_err(Error::from)? {
-            Some(known) if known == storage.identity() => return Ok(()),
-            Some(_) => return Err(Error::ForeignStorage("another storage than the one this database was used with")),
-            None if !storage.survey(None, 1).await?.is_empty() => {
-                return Err(Error::ForeignStorage("not empty, and this database has never seen it"));
-            }
-            None => {}
+        let restore = self.inner.db.read(&(), |tx, ()| Box::pin(restores::state(tx))).await.map_err(Error::from)?;
+        if let Some(restore) = restore.filter(|restore| restore.finished_at.is_none()) {
+            let problem = format!("the restore of snapshot {} into this database is not finished", restore.snapshot);
+            return Err(Error::Backup(format!("{problem}: run it again, or start with a new database")));
         }
-        let args = (args, storage.identity().to_owned(), self.inner.clock.now());
-        let bound = self.inner.db.write(Durability::Full, args, |tx, (name, identity, at)| {
-            Box::pin(storages::bind(tx, name, identity, *at))
-        });
-        Ok(bound.await?)
+        bind(&self.inner.db, &self.inner.storage, &self.inner.clock, false).await
     }
+}
+
+/// Binds `storage` to a catalog that has seen none under its name. Only a restore that goes on may bind one with bytes in it.
+pub(crate) async fn bind(db: &Db, storage: &Arc<dyn Storage>, clock: &Clock, filled: bool) -> Result<()> {
+    let args = storage.name().to_owned();
+    let known = db.read(&args, |tx, name| Box::pin(storages::identity(tx, name))).await;
+    match known.map_err(Error::from)? {
+        Some(known) if known == storage.identity() => return Ok(()),
+        Some(_) => return Err(Error::ForeignStorage("another storage than the one this database was used with")),
+        None if !filled && !storage.survey(None, 1).await?.is_empty() => {
+            return Err(Error::ForeignStorage("not empty, and this database has never seen it"));
+        }
+        None => {}
+    }
+    let args = (args, storage.identity().to_owned(), clock.now());
+    let bound =
+        db.write(Durability::Full, args, |tx, (name, identity, at)| Box::pin(storages::bind(tx, name, identity, *at)));
+    Ok(bound.await?)
 }

@@ -15,6 +15,7 @@ pub mod packages;
 pub mod pins;
 pub mod projects;
 pub mod repositories;
+pub mod restores;
 pub mod reviews;
 pub mod signing_keys;
 pub mod storages;

@@ -105,6 +105,20 @@ impl Db {
         Self::open_with(config, migrations::ALL).await
     }
 
+    /// Opens the database as [`Db::open`] does, but brings a new one to the schema's step `newest` only: to be filled with rows of
+    /// that time. The next [`Db::open`] applies the rest.
+    ///
+    /// # Errors
+    /// As [`Db::open`], and [`Error::Schema`] for a step that this program does not know.
+    pub async fn open_at(config: &Config, newest: i64) -> Result<Self> {
+        let known = migrations::ALL.iter().map(|step| step.number).max().unwrap_or_default();
+        if newest > known {
+            return Err(Error::Schema { found: newest, floor: newest, newest: known });
+        }
+        let count = migrations::ALL.iter().filter(|step| step.number <= newest).count();
+        Self::open_with(config, &migrations::ALL[..count]).await
+    }
+
     pub(crate) async fn open_with(config: &Config, migrations: &'static [Migration]) -> Result<Self> {
         let backend = match config {
             Config::Sqlite { path } => Backend::Sqlite(Sqlite::open(Some(path.clone()), migrations).await?),

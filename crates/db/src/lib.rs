@@ -22,6 +22,7 @@
 
 pub mod catalog;
 mod db;
+pub mod dump;
 mod error;
 pub mod identity;
 mod mark;

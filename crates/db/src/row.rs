@@ -1,5 +1,6 @@
 //! Rows as statements return them, with the types that [`FromValue`] knows.
 
+use crate::dump;
 use crate::error::one_line;
 use crate::postgres;
 use crate::value::{FromValue, Value};
@@ -45,6 +46,22 @@ impl Row {
         self.value(index)
             .and_then(T::from_value)
             .map_err(|problem| Error::Corrupt { what: format!("column {index} of: {}: {problem}", one_line(self.sql)) })
+    }
+
+    /// The first `count` columns, as they are.
+    pub(crate) fn cells(&self, count: usize) -> Result<Vec<dump::Cell>> {
+        (0..count)
+            .map(|index| match self.value(index) {
+                Ok(Value::Null) => Ok(dump::Cell::Null),
+                Ok(Value::Int(int)) => Ok(dump::Cell::Int(int)),
+                Ok(Value::Text(text)) => Ok(dump::Cell::Text(text.to_owned())),
+                Ok(Value::Bytes(bytes)) => Ok(dump::Cell::Bytes(bytes.to_owned())),
+                Ok(Value::Digest(digest)) => Ok(dump::Cell::Bytes(digest.to_bytes())),
+                Err(problem) => {
+                    Err(Error::Corrupt { what: format!("column {index} of: {}: {problem}", one_line(self.sql)) })
+                }
+            })
+            .collect()
     }
 
     fn value(&self, index: usize) -> Result<Value<'_>, String> {

@@ -7,6 +7,7 @@
 
 pub mod bucket;
 mod contract;
+mod depot;
 pub mod fs;
 mod key;
 pub mod memory;
@@ -15,5 +16,6 @@ pub mod testing;
 mod upload;
 
 pub use contract::{Appended, ByteStream, Error, Progress, Result, Space, Storage, Stored};
+pub use depot::{Depot, DepotError, Entry, Folder};
 pub use key::{InvalidKey, ObjectKey};
 pub use upload::{Hashing, InvalidMidstate, Tap};

@@ -47,6 +47,8 @@ enum Command {
     Manifest(command::manifest::Args),
     /// Background work of the server.
     Job(command::job::Args),
+    /// Copies everything the server holds to where it survives the server.
+    Backup(Box<command::backup::Args>),
     /// Who did what.
     Audit(command::audit::Args),
     /// Prints the completion of a shell.
@@ -75,6 +77,7 @@ impl Cli {
             Command::Tag(args) => args.run(),
             Command::Manifest(args) => args.run(),
             Command::Job(args) => args.run(),
+            Command::Backup(args) => args.run(),
             Command::Audit(args) => args.run(),
             Command::Completion(args) => args.run(),
             Command::Version(args) => args.run(),

@@ -1,6 +1,7 @@
 //! The server: put together, announced, run and stopped.
 
 mod assembly;
+pub(crate) mod backup;
 mod data;
 mod first;
 mod key;
@@ -32,7 +33,8 @@ pub(crate) async fn run(config: &Config) -> Outcome {
     signal::survive_hangups()?;
     let stopped = signal::stop()?;
     assembly::install_tls_provider();
-    let (core, parts) = assembly::core(config).await?;
+    let (core, parts) =
+        assembly::core(config, "stop the other server, or give this one other data with --data").await?;
     let web = config.web();
     // Before an administrator is made: a password that was shown for a server that did not start is lost.
     let listener =

@@ -167,6 +167,8 @@ fn core_said(error: &wharf_core::Error) -> Said {
         | E::Storage(_)
         | E::Db(_)
         | E::PinLost
+        | E::Depot(_)
+        | E::Backup(_)
         | E::Inconsistent(_) => (S::INTERNAL_SERVER_ERROR, "UNKNOWN", Value::Null),
     }
 }

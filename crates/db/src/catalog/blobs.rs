@@ -56,7 +56,7 @@ pub async fn linked(tx: &mut Tx<'_>, repository: i64, digest: &Digest) -> Result
     let row = tx
         .query_opt(
             "SELECT b.digest, b.size, b.content, b.storage, b.object FROM blob_links l
-             JOIN blobs b ON b.digest = l.digest WHERE l.repository_id = ?1 AND l.digest = ?2",
+             JOIN blobs b ON b.digest = l.digest WHERE l.repository_id = ?1 AND l.digest = ?2 AND b.damaged_at IS NULL",
             &[&repository, digest],
         )
         .await?;
@@ -73,7 +73,7 @@ pub async fn served(tx: &mut Tx<'_>, format: FormatName, name: &RepoName, digest
             "SELECT b.digest, b.size, b.content, b.storage, b.object FROM repositories r
              JOIN blob_links l ON l.repository_id = r.id AND l.digest = ?3 AND l.expiring_at IS NULL
              JOIN blobs b ON b.digest = l.digest
-             WHERE r.format = ?1 AND r.name = ?2 AND r.deleted_at IS NULL",
+             WHERE r.format = ?1 AND r.name = ?2 AND r.deleted_at IS NULL AND b.damaged_at IS NULL",
             &[&format.as_str(), &name.canonical(), digest],
         )
         .await?;
@@ -93,8 +93,9 @@ pub async fn claim(tx: &mut Tx<'_>, repository: i64, wanted: &[Digest]) -> Resul
         params.extend((0..16).map(|index| at(index) as &(dyn crate::ToValue + Sync)));
         let rows = tx
             .query(
-                "SELECT digest, CASE WHEN expiring_at IS NULL THEN 0 ELSE 1 END FROM blob_links
-                 WHERE repository_id = ?1 AND digest IN
+                "SELECT l.digest, CASE WHEN l.expiring_at IS NULL THEN 0 ELSE 1 END FROM blob_links l
+                 JOIN blobs b ON b.digest = l.digest AND b.damaged_at IS NULL
+                 WHERE l.repository_id = ?1 AND l.digest IN
                    (?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
                 &params,
             )
@@ -118,7 +119,8 @@ pub async fn claim(tx: &mut Tx<'_>, repository: i64, wanted: &[Digest]) -> Resul
 /// # Errors
 /// Those of the database.
 pub async fn is_linked(tx: &mut Tx<'_>, repository: i64, digest: &Digest) -> Result<bool> {
-    let sql = "SELECT 1 FROM blob_links WHERE repository_id = ?1 AND digest = ?2";
+    let sql = "SELECT 1 FROM blob_links l JOIN blobs b ON b.digest = l.digest AND b.damaged_at IS NULL
+               WHERE l.repository_id = ?1 AND l.digest = ?2";
     Ok(tx.query_opt(sql, &[&repository, digest]).await?.is_some())
 }
 
@@ -132,7 +134,7 @@ pub async fn find(tx: &mut Tx<'_>, digest: &Digest) -> Result<Option<Blob>> {
 }
 
 /// Writes a blob's row. False if the digest is known: then the bytes that were just stored are a second copy and
-/// their object can go.
+/// their object can go. Bytes that were found to be damaged are replaced; what they lay in is nobody's then.
 ///
 /// # Errors
 /// Those of the database.
@@ -144,7 +146,8 @@ pub async fn insert(tx: &mut Tx<'_>, blob: &Blob, at: Timestamp) -> Result<bool>
     let inserted = tx
         .execute(
             "INSERT INTO blobs (digest, size, content, storage, object, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-             ON CONFLICT (digest) DO NOTHING",
+             ON CONFLICT (digest) DO UPDATE SET content = excluded.content, storage = excluded.storage,
+               object = excluded.object, damaged_at = NULL WHERE blobs.damaged_at IS NOT NULL",
             &[&blob.digest, &blob.size, &content, &storage, &object, &at],
         )
         .await?;
@@ -160,8 +163,8 @@ pub async fn insert_content(tx: &mut Tx<'_>, digest: &Digest, content: &[u8], at
     let size = content.len() as u64;
     tx.execute(
         "INSERT INTO blobs (digest, size, content, created_at) VALUES (?1, ?2, ?3, ?4)
-         ON CONFLICT (digest) DO UPDATE SET content = excluded.content, storage = NULL, object = NULL
-         WHERE blobs.content IS NULL",
+         ON CONFLICT (digest) DO UPDATE SET content = excluded.content, storage = NULL, object = NULL, damaged_at = NULL
+         WHERE blobs.content IS NULL OR blobs.damaged_at IS NOT NULL",
         &[digest, &size, &content, &at],
     )
     .await?;

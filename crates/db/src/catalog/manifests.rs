@@ -84,7 +84,7 @@ pub async fn by_tag(tx: &mut Tx<'_>, format: FormatName, name: &RepoName, tag: &
             "SELECT m.digest, m.media_type, b.content FROM repositories r
              JOIN tags t ON t.repository_id = r.id AND t.name = ?3
              JOIN manifests m ON m.repository_id = r.id AND m.digest = t.digest
-             JOIN blobs b ON b.digest = m.digest
+             JOIN blobs b ON b.digest = m.digest AND b.damaged_at IS NULL
              WHERE r.format = ?1 AND r.name = ?2 AND r.deleted_at IS NULL",
             &[&format.as_str(), &name.canonical(), &tag],
         )
@@ -106,7 +106,7 @@ pub async fn by_digest(
         .query_opt(
             "SELECT m.digest, m.media_type, b.content FROM repositories r
              JOIN manifests m ON m.repository_id = r.id AND m.digest = ?3
-             JOIN blobs b ON b.digest = m.digest
+             JOIN blobs b ON b.digest = m.digest AND b.damaged_at IS NULL
              WHERE r.format = ?1 AND r.name = ?2 AND r.deleted_at IS NULL",
             &[&format.as_str(), &name.canonical(), digest],
         )

@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use wharf_core::backup::{Count, Progress};
 
 use crate::failure::Outcome;
 
@@ -19,4 +20,36 @@ pub(crate) async fn during<T>(what: &str, work: impl Future<Output = Outcome<T>>
     let outcome = work.await;
     bar.finish_and_clear();
     outcome
+}
+
+/// Waits for `work` under a bar that says how much of it is done.
+pub(crate) async fn counted<T>(what: &str, progress: &Progress, work: impl Future<Output = Outcome<T>>) -> Outcome<T> {
+    if !std::io::stderr().is_terminal() {
+        return work.await;
+    }
+    let bar = bar(what);
+    let mut work = std::pin::pin!(work);
+    loop {
+        tokio::select! {
+            outcome = &mut work => {
+                bar.finish_and_clear();
+                return outcome;
+            }
+            () = tokio::time::sleep(Duration::from_millis(100)) => show(&bar, progress.count()),
+        }
+    }
+}
+
+/// A bar over bytes.
+pub(crate) fn bar(what: &str) -> ProgressBar {
+    let template = "{prefix} [{bar:30}] {bytes}/{total_bytes} {msg} {elapsed}";
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(0).with_style(style.progress_chars("=> ")).with_prefix(what.to_owned())
+}
+
+/// Moves the bar.
+pub(crate) fn show(bar: &ProgressBar, count: Count) {
+    bar.set_length(count.bytes_total);
+    bar.set_position(count.bytes);
+    bar.set_message(format!("{}/{} blobs, {} rows", count.blobs, count.blobs_total, count.rows));
 }

@@ -74,6 +74,16 @@ impl Settings {
 
     /// Only what offline commands need.
     pub(crate) fn offline(config: Option<PathBuf>, data: Option<String>, database: Option<String>) -> Self {
+        Self::offline_with(config, data, database, None)
+    }
+
+    /// The same for those that touch bytes as well.
+    pub(crate) fn offline_with(
+        config: Option<PathBuf>,
+        data: Option<String>,
+        database: Option<String>,
+        storage: Option<String>,
+    ) -> Self {
         Self {
             config,
             data,
@@ -82,7 +92,7 @@ impl Settings {
             external_url: None,
             tls_certificate: None,
             tls_key: None,
-            storage: None,
+            storage,
             log_format: None,
             log: None,
         }

@@ -31,10 +31,10 @@ fn doors() -> Vec<Box<dyn Door>> {
     vec![Box::new(Mounted::new(Oci))]
 }
 
-/// Opens database and storage, and puts the use cases over them.
-pub(super) async fn core(config: &Config) -> Outcome<(Core, Front)> {
+/// Opens database and storage, and puts the use cases over them. `locked` says what to do if another server has them.
+pub(super) async fn core(config: &Config, locked: &str) -> Outcome<(Core, Front)> {
     let clock = Clock::system();
-    let db = database(config, "stop the other server, or give this one other data with --data").await?;
+    let db = database(config, locked).await?;
     let instance_key = key::bind(config, &db, &clock).await?;
     let storage = storage(config).await?;
     let auth = Auth::new(db.clone(), &instance_key, clock.clone(), config.auth());
@@ -55,17 +55,20 @@ pub(super) async fn database(config: &Config, locked: &str) -> Outcome<Db> {
     {
         data::make_folder(folder)?;
     }
-    Db::open(&database).await.map_err(|error| {
-        let failure = Failure::new(&error);
-        match error {
-            wharf_db::Error::Locked { .. } => failure.hint(locked),
-            wharf_db::Error::Unavailable(_) => failure.hint("check database.url: wharf config show --sources"),
-            _ => failure,
-        }
-    })
+    Db::open(&database).await.map_err(|error| not_opened(&error, locked))
 }
 
-async fn storage(config: &Config) -> Outcome<Arc<dyn Storage>> {
+/// What to say of a database that could not be opened.
+pub(super) fn not_opened(error: &wharf_db::Error, locked: &str) -> Failure {
+    let failure = Failure::new(error);
+    match error {
+        wharf_db::Error::Locked { .. } => failure.hint(locked),
+        wharf_db::Error::Unavailable(_) => failure.hint("check database.url: wharf config show --sources"),
+        _ => failure,
+    }
+}
+
+pub(super) async fn storage(config: &Config) -> Outcome<Arc<dyn Storage>> {
     match config.storage() {
         config::Storage::Memory => Ok(Arc::new(Memory::new())),
         config::Storage::Local(path) => {

@@ -29,7 +29,7 @@ pub(super) async fn bind(config: &Config, db: &Db, clock: &Clock) -> Outcome<Ins
     Ok(key)
 }
 
-fn given(config: &Config, path: &Path) -> Outcome<Option<InstanceKey>> {
+pub(super) fn given(config: &Config, path: &Path) -> Outcome<Option<InstanceKey>> {
     let (text, origin) = match config.text("instance.key") {
         Some(text) => (text.to_owned(), config.origin("instance.key").to_string()),
         None => match std::fs::read_to_string(path) {

@@ -184,6 +184,15 @@ pub(crate) fn http(method: &str, url: &str, user: Option<(&str, &str)>, body: Op
     })
 }
 
+/// Uploads a blob and gives its digest.
+pub(crate) fn upload(server: &Server, user: (&str, &str), repository: &str, content: Vec<u8>) -> String {
+    let digest = wharf_types::Digest::sha256(&content).to_string();
+    let url = format!("{}/v2/{repository}/blobs/uploads/?digest={digest}", server.url);
+    let (status, answer) = http("POST", &url, Some(user), Some(("application/octet-stream", content)));
+    assert_eq!(status, 201, "{answer}");
+    digest
+}
+
 /// Pushes the smallest image there is.
 pub(crate) fn push(server: &Server, user: (&str, &str), repository: &str, tag: &str) {
     const EMPTY: &str = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";

@@ -1,0 +1,74 @@
+//! Makes room in a depot: old snapshots go, and blobs that no other snapshot needs.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use wharf_storage::Depot;
+use wharf_types::Digest;
+
+use super::snapshot::{self, Snapshot};
+use super::verify::blobs_of;
+use crate::{Error, Result};
+
+/// What was removed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Pruned {
+    /// Snapshots, by id.
+    pub snapshots: Vec<String>,
+    /// Half snapshots, by id.
+    pub halves: Vec<String>,
+    /// Blobs.
+    pub blobs: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// Keeps the newest `keep` snapshots, at least one. Half snapshots go too, so nothing may be writing to the depot meanwhile.
+///
+/// # Errors
+/// [`Error::Backup`] if a snapshot that stays cannot be read: then nothing is removed, for nobody knows what it needs. Those of
+/// the depot; what was removed until then stays removed, and pruning again goes on.
+pub async fn prune(depot: &Arc<dyn Depot>, keep: usize) -> Result<Pruned> {
+    let mut pruned = Pruned::default();
+    let mut whole: Vec<Snapshot> = Vec::new();
+    for id in snapshot::folders(depot).await? {
+        match snapshot::open(depot, &id).await? {
+            Some(snapshot) => whole.push(snapshot),
+            None => pruned.halves.push(id),
+        }
+    }
+    let kept = whole.split_off(whole.len().saturating_sub(keep.max(1)));
+    if kept.is_empty() {
+        return Err(Error::Backup(format!("there is no whole snapshot in {}", depot.place())));
+    }
+    let mut needed = BTreeSet::new();
+    for snapshot in &kept {
+        needed.extend(blobs_of(depot, snapshot, snapshot.table("blobs")?).await?.into_keys());
+    }
+    // The snapshot before its blobs, so that what dies in between leaves blobs too many and not too few.
+    for id in whole.iter().map(|snapshot| &snapshot.id).chain(&pruned.halves) {
+        snapshot::remove(depot, id).await?;
+    }
+    pruned.snapshots = whole.into_iter().map(|snapshot| snapshot.id).collect();
+    remove_blobs(depot, &needed, &mut pruned).await?;
+    depot.tidy().await?;
+    Ok(pruned)
+}
+
+async fn remove_blobs(depot: &Arc<dyn Depot>, needed: &BTreeSet<Digest>, pruned: &mut Pruned) -> Result<()> {
+    for algorithm in depot.list("blobs").await? {
+        for shard in depot.list(&format!("blobs/{}", algorithm.name)).await? {
+            let folder = format!("blobs/{}/{}", algorithm.name, shard.name);
+            for blob in depot.list(&folder).await? {
+                let digest = format!("{}:{}", algorithm.name, blob.name).parse::<Digest>();
+                // What has no such name is not ours.
+                if digest.is_ok_and(|digest| !needed.contains(&digest)) {
+                    depot.remove(&format!("{folder}/{}", blob.name)).await?;
+                    pruned.blobs += 1;
+                    pruned.bytes += blob.size.unwrap_or_default();
+                }
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,270 @@
+//! `wharf backup`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Subcommand;
+use serde_json::{Value, json};
+use wharf_core::Depot;
+use wharf_core::backup::{self, Progress, Snapshot};
+
+use crate::client::table::{self, Columns};
+use crate::client::{Output, Remote, block_on, progress};
+use crate::command::serve::Settings;
+use crate::config::Config;
+use crate::failure::{Failure, Outcome};
+use crate::out;
+use crate::server::backup as offline;
+
+const SNAPSHOTS: Columns = &[
+    ("SNAPSHOT", "id"),
+    ("MARK", "mark"),
+    ("BLOBS", "blobs"),
+    ("BYTES", "bytes"),
+    ("MISSING", "missing"),
+    ("VERSION", "wharf"),
+];
+
+/// Arguments of `wharf backup`.
+#[derive(Debug, clap::Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "A backup does not contain the instance key (instance.key in the data directory). Keep a copy of it elsewhere: without it \
+                  secrets in the backup cannot be opened."
+)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    remote: Remote,
+    /// Where to write it.
+    #[arg(long, value_name = "DIR")]
+    to: Option<String>,
+    #[command(flatten)]
+    here: Here,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// The data of a server that is stopped.
+#[derive(Debug, clap::Args)]
+struct Here {
+    /// Of a stopped server: its configuration file.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Of a stopped server: its data directory.
+    #[arg(long, value_name = "DIR")]
+    data: Option<String>,
+    /// Of a stopped server: its database.
+    #[arg(long, value_name = "URL")]
+    database: Option<String>,
+    /// Of a stopped server: the kind of its storage.
+    #[arg(long, value_name = "KIND")]
+    storage: Option<String>,
+}
+
+impl Here {
+    fn is_given(&self) -> bool {
+        self.config.is_some() || self.data.is_some() || self.database.is_some()
+    }
+
+    fn load(self) -> Outcome<Config> {
+        Settings::offline_with(self.config, self.data, self.database, self.storage).load()
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Lists the snapshots in a directory.
+    List {
+        /// The directory.
+        dir: String,
+    },
+    /// Hashes everything in a directory. Fails if something is wrong.
+    Verify {
+        /// The directory.
+        dir: String,
+    },
+    /// Removes old snapshots, and blobs that no other needs. No backup may be running into the directory.
+    Prune {
+        /// The directory.
+        dir: String,
+        /// How many snapshots stay.
+        #[arg(long, value_name = "N")]
+        keep: usize,
+    },
+    /// Fills an empty instance, on any database and storage. No server may be running on it.
+    Restore {
+        /// The directory of the backup.
+        #[arg(long, value_name = "DIR")]
+        from: String,
+        /// Which snapshot; the newest if not said.
+        #[arg(long, value_name = "ID")]
+        snapshot: Option<String>,
+        /// Restore a snapshot though it lacks the bytes of some blobs.
+        #[arg(long)]
+        allow_missing: bool,
+        /// Restore though the instance key is lost, without the secrets that were sealed with it.
+        #[arg(long)]
+        new_instance_key: bool,
+        #[command(flatten)]
+        here: Box<Here>,
+    },
+}
+
+impl Args {
+    /// Does what was asked.
+    pub(crate) fn run(self: Box<Self>) -> Outcome {
+        let Self { remote, to, here, command } = *self;
+        let output = remote.output;
+        match command {
+            None => make(to, here, output),
+            Some(Command::List { dir }) => list(output, &offline::depot(&dir)),
+            Some(Command::Verify { dir }) => verify(output, &offline::depot(&dir)),
+            Some(Command::Prune { dir, keep }) => prune(output, &offline::depot(&dir), keep),
+            Some(Command::Restore { from, snapshot, allow_missing, new_instance_key, here }) => {
+                let wanted = offline::Wanted { snapshot, allow_missing, new_instance_key };
+                restore(output, &offline::depot(&from), &wanted, *here)
+            }
+        }
+    }
+}
+
+fn make(to: Option<String>, here: Here, output: Output) -> Outcome {
+    if !here.is_given() {
+        return Err(
+            Failure::usage("a running server cannot be backed up yet").hint("stop it and name its data with --data")
+        );
+    }
+    let Some(to) = to else { return Err(Failure::usage("where to?").hint("name a directory with --to")) };
+    let (config, depot, counted) = (here.load()?, offline::depot(&to), Progress::default());
+    let made = run(progress::counted("backing up", &counted, offline::make(&config, &depot, &counted)))?;
+    told(output, &made, depot.place())
+}
+
+/// Prints what was made. That something is missing from it is a failure.
+fn told(output: Output, made: &Snapshot, place: String) -> Outcome {
+    match output {
+        Output::Json => out::line(serde_json::to_string_pretty(&shown(made))?),
+        Output::Table => out::line(format!(
+            "snapshot {} is in {place}: {} rows, {} blobs of {} bytes; it needs the instance key {}, which it does not contain",
+            made.id,
+            made.tables.iter().map(|file| file.rows).sum::<u64>(),
+            made.blobs,
+            made.bytes,
+            made.instance_key,
+        )),
+    }
+    if made.missing.is_empty() {
+        return Ok(());
+    }
+    let lines: Vec<_> = made.missing.iter().map(|missing| format!("{}: {}", missing.digest, missing.problem)).collect();
+    Err(Failure::new(format!("{} blob(s) are not in it:\n  {}", lines.len(), lines.join("\n  ")))
+        .hint("push them again, then back up again"))
+}
+
+fn shown(snapshot: &Snapshot) -> Value {
+    let mut value = serde_json::to_value(snapshot).unwrap_or_default();
+    if let Value::Object(fields) = &mut value {
+        fields.remove("tables");
+        fields.insert("rows".into(), json!(snapshot.tables.iter().map(|file| file.rows).sum::<u64>()));
+    }
+    value
+}
+
+fn list(output: Output, depot: &Arc<dyn Depot>) -> Outcome {
+    let found = block_on(async { backup::snapshots(depot).await.map_err(Failure::new) })?;
+    let mut items: Vec<_> = found.iter().map(shown).collect();
+    if matches!(output, Output::Table) {
+        for item in &mut items {
+            item["missing"] = json!(item["missing"].as_array().map_or(0, Vec::len));
+        }
+    }
+    table::many(output, &items, SNAPSHOTS)
+}
+
+fn verify(output: Output, depot: &Arc<dyn Depot>) -> Outcome {
+    let counted = Progress::default();
+    let verifying = async { backup::verify(depot, &counted).await.map_err(Failure::new) };
+    let verified = run(progress::counted("hashing", &counted, verifying))?;
+    let findings: Vec<_> = verified.findings.iter().map(|found| format!("{}: {}", found.file, found.problem)).collect();
+    match output {
+        Output::Json => out::line(serde_json::to_string_pretty(&json!({
+            "snapshots": verified.snapshots,
+            "blobs": verified.blobs,
+            "bytes": verified.bytes,
+            "findings": findings,
+        }))?),
+        Output::Table => {
+            let backup::Verified { snapshots, blobs, bytes, .. } = verified;
+            out::line(format!("{snapshots} snapshots and {blobs} blobs of {bytes} bytes were read"));
+        }
+    }
+    if verified.snapshots == 0 && findings.is_empty() {
+        return Err(Failure::new(format!("there is no snapshot in {}", depot.place())));
+    }
+    if findings.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(format!("{} file(s) are not as they should be:\n  {}", findings.len(), findings.join("\n  ")))
+        .hint("remove the damaged files of blobs and back up again: what the server still has is copied anew"))
+}
+
+fn prune(output: Output, depot: &Arc<dyn Depot>, keep: usize) -> Outcome {
+    if keep == 0 {
+        return Err(Failure::usage("at least one snapshot stays").hint("remove the directory if you want none"));
+    }
+    let pruned = block_on(async { backup::prune(depot, keep).await.map_err(Failure::new) })?;
+    match output {
+        Output::Json => out::line(serde_json::to_string_pretty(&json!({
+            "snapshots": pruned.snapshots,
+            "halves": pruned.halves,
+            "blobs": pruned.blobs,
+            "bytes": pruned.bytes,
+        }))?),
+        Output::Table => out::line(format!(
+            "removed {} snapshots, {} unfinished ones, and {} blobs of {} bytes",
+            pruned.snapshots.len(),
+            pruned.halves.len(),
+            pruned.blobs,
+            pruned.bytes
+        )),
+    }
+    Ok(())
+}
+
+fn restore(output: Output, depot: &Arc<dyn Depot>, wanted: &offline::Wanted, here: Here) -> Outcome {
+    let (config, counted) = (here.load()?, Progress::default());
+    let restoring = offline::restore(&config, depot, wanted, &counted);
+    let (snapshot, restored) = run(progress::counted("restoring", &counted, restoring))?;
+    match output {
+        Output::Json => out::line(serde_json::to_string_pretty(&json!({
+            "snapshot": snapshot.id,
+            "mark": snapshot.mark,
+            "rows": restored.rows,
+            "blobs": restored.blobs,
+            "bytes": restored.bytes,
+            "missing": restored.missing,
+            "unsealed": restored.unsealed,
+        }))?),
+        Output::Table => {
+            out::line(format!(
+                "snapshot {} is restored: {} rows, {} blobs of {} bytes, as of {}",
+                snapshot.id, restored.rows, restored.blobs, restored.bytes, snapshot.mark
+            ));
+            if restored.missing > 0 {
+                out::note(format!(
+                    "{} blobs have no bytes: they are unknown until they are pushed again",
+                    restored.missing
+                ));
+            }
+            if restored.unsealed > 0 {
+                out::note(format!("{} signing keys were left out: package indexes get new ones", restored.unsealed));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Hashing and compressing want more than one thread.
+fn run<T>(work: impl Future<Output = Outcome<T>>) -> Outcome<T> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+}

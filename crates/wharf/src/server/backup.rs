@@ -1,0 +1,126 @@
+//! Backups of a stopped server, and an empty one filled from them.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use wharf_auth::{InstanceKey, bind_instance_key};
+use wharf_core::backup::{self, Progress, RestoreTarget, Restored, Snapshot};
+use wharf_core::{Depot, Entropy};
+use wharf_db::Db;
+use wharf_storage::Folder;
+use wharf_types::Clock;
+
+use super::{assembly, data, key};
+use crate::config::{Config, Database};
+use crate::failure::{Failure, Outcome};
+
+/// The depot of this name: a folder.
+pub(crate) fn depot(place: &str) -> Arc<dyn Depot> {
+    Arc::new(Folder::new(PathBuf::from(place)))
+}
+
+/// Backs up what a stopped server holds.
+pub(crate) async fn make(config: &Config, depot: &Arc<dyn Depot>, progress: &Progress) -> Outcome<Snapshot> {
+    match config.database() {
+        Database::Sqlite { path } if !path.exists() => {
+            let message = format!("there is no database at {}", path.display());
+            return Err(Failure::usage(message).hint("name the data directory of the server with --data"));
+        }
+        Database::SqliteMemory => return Err(Failure::usage("a database in memory cannot be backed up")),
+        _ => {}
+    }
+    assembly::install_tls_provider();
+    let locked =
+        "a server runs on these data: leave out --data, --config and --database, and it does the backup itself";
+    let (core, _) = assembly::core(config, locked).await?;
+    let run = format!("{:08x}", rand::random::<u32>());
+    core.back_up(depot, &run, progress).await.map_err(Failure::new)
+}
+
+/// What a restore is told.
+pub(crate) struct Wanted {
+    pub(crate) snapshot: Option<String>,
+    pub(crate) allow_missing: bool,
+    pub(crate) new_instance_key: bool,
+}
+
+/// Fills the empty instance that `config` describes.
+pub(crate) async fn restore(
+    config: &Config,
+    depot: &Arc<dyn Depot>,
+    wanted: &Wanted,
+    progress: &Progress,
+) -> Outcome<(Snapshot, Restored)> {
+    if matches!(config.database(), Database::SqliteMemory) {
+        return Err(Failure::usage("a database in memory would forget what is restored"));
+    }
+    assembly::install_tls_provider();
+    let snapshot = backup::find(depot, wanted.snapshot.as_deref()).await.map_err(Failure::new)?;
+    let clock = Clock::system();
+    let instance_key = instance_key(config, &snapshot, wanted.new_instance_key)?;
+    let db = database(config, &snapshot).await?;
+    bind(config, &db, instance_key.as_ref(), &clock).await?;
+    let storage = assembly::storage(config).await?;
+    let target = RestoreTarget {
+        db,
+        storage,
+        clock,
+        entropy: Entropy::system(),
+        allow_missing: wanted.allow_missing,
+        without_sealed: instance_key.is_none_or(|key| key.id() != snapshot.instance_key),
+    };
+    let restored = backup::restore(&target, depot, &snapshot, progress).await.map_err(|error| refusal(&error))?;
+    Ok((snapshot, restored))
+}
+
+async fn database(config: &Config, snapshot: &Snapshot) -> Outcome<Db> {
+    let database = config.database();
+    if let Database::Sqlite { path } = &database
+        && let Some(folder) = path.parent()
+    {
+        data::make_folder(folder)?;
+    }
+    Db::open_at(&database, snapshot.schema)
+        .await
+        .map_err(|error| assembly::not_opened(&error, "a restore needs an empty instance that no server runs on"))
+}
+
+/// The key that the snapshot's secrets are sealed with, or another where that is wanted.
+fn instance_key(config: &Config, snapshot: &Snapshot, new: bool) -> Outcome<Option<InstanceKey>> {
+    let path = config.path("instance.key_file");
+    let given = key::given(config, &path)?;
+    let expected = &snapshot.instance_key;
+    if new || given.as_ref().is_some_and(|key| key.id() == *expected) {
+        return Ok(given);
+    }
+    let problem = match given {
+        Some(key) => format!("the backup belongs to the instance key {expected}, not {}", key.id()),
+        None => format!("the backup belongs to the instance key {expected}, and there is none"),
+    };
+    Err(Failure::new(problem).hint(format!(
+        "a backup does not contain the key: put the key file of the old server at {}, or give it by WHARF_INSTANCE_KEY; if it is \
+         lost, --new-instance-key restores without the keys that sign package indexes",
+        path.display()
+    )))
+}
+
+/// Binds the key to the database, or has one made.
+async fn bind(config: &Config, db: &Db, given: Option<&InstanceKey>, clock: &Clock) -> Outcome {
+    match given {
+        Some(given) => bind_instance_key(db, Some(given), clock).await.map_err(Failure::new),
+        None => key::bind(config, db, clock).await.map(drop),
+    }
+}
+
+fn refusal(error: &wharf_core::Error) -> Failure {
+    let failure = Failure::new(error);
+    match error {
+        wharf_core::Error::Backup(text) if text.contains("not empty") => {
+            failure.hint("a restore fills an empty instance: give it a new data directory, database and storage")
+        }
+        wharf_core::Error::Backup(text) if text.contains("lacks the bytes") => {
+            failure.hint("choose an older one by --snapshot, or take it as it is with --allow-missing")
+        }
+        _ => failure,
+    }
+}

@@ -1,0 +1,164 @@
+//! `wharf backup`, and `wharf backup restore` into another place.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::harness::{PASSWORD, Place, Server, http, push, upload};
+
+const ADMIN: (&str, &str) = ("admin", PASSWORD);
+
+/// More than lies in a row.
+fn large(byte: u8) -> Vec<u8> {
+    (0..100_000_u32).map(|at| byte ^ at.to_le_bytes()[usize::from(at % 7 == 0)]).collect()
+}
+
+fn pull(server: &Server, digest: &str) -> u16 {
+    http("GET", &format!("{}/v2/team/app/blobs/{digest}", server.url), Some(ADMIN), None).0
+}
+
+/// Every file below a folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { found.extend(files(&path)) } else { found.push(path) }
+    }
+    found.sort();
+    found
+}
+
+/// A stopped server with an image and a blob, which it names.
+fn filled(place: &Place) -> String {
+    let server = place.serve();
+    push(&server, ADMIN, "team/app", "v1");
+    let digest = upload(&server, ADMIN, "team/app", large(1));
+    assert_eq!(server.stop().code, Some(0));
+    digest
+}
+
+const BACK_UP: [&str; 5] = ["backup", "--data", "data", "--to", "depot"];
+const RESTORE: [&str; 6] = ["backup", "restore", "--from", "depot", "--data", "other"];
+
+fn bring_key(place: &Place) {
+    std::fs::create_dir(place.path("other")).unwrap();
+    std::fs::copy(place.path("data/instance.key"), place.path("other/instance.key")).unwrap();
+}
+
+#[test]
+fn a_backup_fills_an_empty_instance_that_serves_the_same() {
+    let place = Place::new();
+    let digest = filled(&place);
+    let made = place.run(&["backup", "--data", "data", "--to", "depot", "--output", "json"]).json();
+    assert_eq!((&made["blobs"], &made["missing"]), (&1.into(), &Value::Array(Vec::new())), "{made}");
+    place.run(&["backup", "verify", "depot"]).ok();
+    assert!(place.run(&["backup", "list", "depot"]).ok().contains(made["id"].as_str().unwrap()));
+
+    bring_key(&place);
+    place.run(&RESTORE).ok();
+    let server = place.serve_with(&["--data", "other"], &[]);
+    assert_eq!(pull(&server, &digest), 200);
+    let manifest = format!("{}/v2/team/app/manifests/v1", server.url);
+    assert_eq!(http("GET", &manifest, Some(ADMIN), None).0, 200);
+    push(&server, ADMIN, "team/app", "v2");
+    assert_eq!(server.stop().code, Some(0));
+}
+
+#[test]
+fn a_restore_is_refused_without_the_key_and_into_what_is_not_empty() {
+    let place = Place::new();
+    filled(&place);
+    place.run(&BACK_UP).ok();
+    let refusal = place.run(&RESTORE).refused(1);
+    assert!(refusal.contains("belongs to the instance key") && refusal.contains("other/instance.key"), "{refusal}");
+    let refusal = place.run(&["backup", "restore", "--from", "depot", "--data", "data"]).refused(1);
+    assert!(refusal.contains("not empty") && refusal.contains("hint:"), "{refusal}");
+    let lost = [&RESTORE[..], &["--new-instance-key"]].concat();
+    place.run(&lost).ok();
+    let server = place.serve_with(&["--data", "other"], &[]);
+    assert_eq!(http("GET", &format!("{}/v2/team/app/manifests/v1", server.url), Some(ADMIN), None).0, 200);
+    drop(server);
+    let refusal = place.run(&RESTORE).refused(1);
+    assert!(refusal.contains("belongs to the instance key"), "{refusal}");
+}
+
+#[test]
+fn a_second_backup_copies_only_what_is_new_and_pruning_leaves_what_the_last_needs() {
+    let place = Place::new();
+    filled(&place);
+    place.run(&BACK_UP).ok();
+    let first = files(&place.path("depot/blobs"));
+    let written = std::fs::metadata(&first[0]).unwrap().modified().unwrap();
+    let server = place.serve();
+    upload(&server, ADMIN, "team/app", large(2));
+    server.stop();
+    place.run(&BACK_UP).ok();
+    assert_eq!(std::fs::metadata(&first[0]).unwrap().modified().unwrap(), written);
+    assert_eq!(files(&place.path("depot/blobs")).len(), 2);
+    place.run(&["backup", "prune", "depot", "--keep", "1"]).ok();
+    let left: Value = place.run(&["backup", "list", "depot", "--output", "json"]).json();
+    assert_eq!(left.as_array().unwrap().len(), 1);
+    place.run(&["backup", "verify", "depot"]).ok();
+}
+
+#[test]
+fn damage_in_a_backup_is_found_and_is_not_restored() {
+    let place = Place::new();
+    filled(&place);
+    place.run(&BACK_UP).ok();
+    bring_key(&place);
+    for folder in ["depot/blobs", "depot/snapshots"] {
+        let file = files(&place.path(folder)).into_iter().find(|path| !path.ends_with("manifest.json")).unwrap();
+        let good = std::fs::read(&file).unwrap();
+        let mut bad = good.clone();
+        bad[good.len() / 2] ^= 1;
+        std::fs::write(&file, bad).unwrap();
+        let name = file.file_name().unwrap().to_str().unwrap();
+        assert!(place.run(&["backup", "verify", "depot"]).refused(1).contains(name));
+        assert!(place.run(&RESTORE).refused(1).contains("damaged"));
+        std::fs::write(&file, good).unwrap();
+    }
+    // What was begun is not served, and goes on when it is asked for again.
+    let refusal = place.run(&["serve", "--data", "other", "--listen", "127.0.0.1:0"]).refused(1);
+    assert!(refusal.contains("is not finished"), "{refusal}");
+    place.run(&RESTORE).ok();
+    let server = place.serve_with(&["--data", "other"], &[]);
+    assert_eq!(http("GET", &format!("{}/v2/team/app/manifests/v1", server.url), Some(ADMIN), None).0, 200);
+}
+
+#[test]
+fn a_damaged_blob_fails_the_backup_and_the_rest_is_in_it() {
+    let place = Place::new();
+    let digest = filled(&place);
+    let object = files(&place.path("data/storage/objects")).remove(0);
+    let mut bytes = std::fs::read(&object).unwrap();
+    bytes[5] ^= 4;
+    std::fs::write(&object, bytes).unwrap();
+    let refusal = place.run(&BACK_UP).refused(1);
+    assert!(refusal.contains(&digest) && refusal.contains("hash to"), "{refusal}");
+    assert!(!place.path("depot/blobs").exists());
+    bring_key(&place);
+    assert!(place.run(&RESTORE).refused(1).contains("--allow-missing"));
+    place.run(&[&RESTORE[..], &["--allow-missing"]].concat()).ok();
+    let server = place.serve_with(&["--data", "other"], &[]);
+    assert_eq!(http("GET", &format!("{}/v2/team/app/manifests/v1", server.url), Some(ADMIN), None).0, 200);
+    assert_eq!(pull(&server, &digest), 404);
+    // Whoever pushes it again heals it.
+    assert_eq!(upload(&server, ADMIN, "team/app", large(1)), digest);
+    assert_eq!(pull(&server, &digest), 200);
+}
+
+#[test]
+fn a_half_backup_counts_for_nothing() {
+    let place = Place::new();
+    filled(&place);
+    place.run(&BACK_UP).ok();
+    let half = place.path("depot/snapshots/29990101T000000Z-00000000");
+    std::fs::create_dir(&half).unwrap();
+    std::fs::write(half.join("blobs.jsonl.zst"), "").unwrap();
+    place.run(&["backup", "verify", "depot"]).ok();
+    bring_key(&place);
+    place.run(&RESTORE).ok();
+    place.run(&["backup", "prune", "depot", "--keep", "5"]).ok();
+    assert!(!half.exists());
+}
