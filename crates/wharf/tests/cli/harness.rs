@@ -88,7 +88,10 @@ impl Place {
     }
 
     pub(crate) fn serve_with(&self, flags: &[&str], variables: &[(&str, &str)]) -> Server {
-        let mut args = vec!["serve", "--data", "data", "--listen", "127.0.0.1:0"];
+        let mut args = vec!["serve", "--listen", "127.0.0.1:0"];
+        if !flags.contains(&"--data") {
+            args.extend(["--data", "data"]);
+        }
         args.extend(flags);
         let mut child = self.command(&args).envs(variables.iter().copied()).spawn().unwrap();
         let (out, err) = (lines(child.stdout.take().unwrap()), lines(child.stderr.take().unwrap()));
