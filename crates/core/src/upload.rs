@@ -8,7 +8,7 @@ mod session;
 
 use wharf_db::Durability;
 use wharf_db::catalog::{blobs, repositories, uploads};
-use wharf_storage::{ByteStream, Hashing, ObjectKey, Progress};
+use wharf_storage::{ByteStream, Hashing, ObjectKey, Progress, Storage};
 use wharf_types::{Algorithm, Digest};
 
 pub(crate) use active::ActiveUploads;
@@ -49,7 +49,7 @@ impl Core {
     pub async fn begin_upload(&self, target: &Target, announced: Option<Algorithm>, actor: &Actor) -> Result<Upload> {
         self.require_room().await?;
         let repository = self.ensure_repository(target, actor).await?;
-        let session = Session::new(self.new_id(), repository, hashing_for(announced));
+        let session = Session::new(self.new_id(), repository, hashing_for(announced, &*self.inner.storage));
         let args = (session.to_row(), self.inner.clock.now());
         // Relaxed: a power cut may forget that an upload was begun; its client begins again.
         self.inner.db.write(Durability::Relaxed, args, |tx, (row, at)| Box::pin(uploads::insert(tx, row, *at))).await?;
@@ -120,7 +120,7 @@ impl Core {
         session.check_start(start)?;
         if session.received == 0 {
             // Nothing was hashed yet, so the algorithm can still be chosen.
-            session.hashing = hashing_for(Some(digest.algorithm()));
+            session.hashing = Hashing::new(&[digest.algorithm()]);
         }
         let (known, before) = (session.unfinished().map(|(key, _)| key), session.received);
         if let Some(error) = session.take(&self.inner, self.while_there_is_room(claim.guarded(body))).await? {
@@ -161,7 +161,7 @@ impl Core {
     }
 
     async fn take_whole(&self, repository: i64, body: ByteStream, digest: Digest) -> Result<()> {
-        let mut session = Session::new(self.new_id(), repository, hashing_for(Some(digest.algorithm())));
+        let mut session = Session::new(self.new_id(), repository, Hashing::new(&[digest.algorithm()]));
         let taken = session.take(&self.inner, self.while_there_is_room(body)).await;
         let object = session.unfinished();
         let outcome = match taken {
@@ -292,10 +292,12 @@ fn lost(upload: Option<&Step>, error: wharf_storage::Error) -> Error {
     }
 }
 
-/// Without an announcement both hashes are kept, because the digest that comes with the last byte may be of either.
-fn hashing_for(announced: Option<Algorithm>) -> Hashing {
+/// Without an announcement the digest that comes with the last byte may be of either algorithm. Hardly any is of SHA-512, which
+/// costs twice as much as all the rest of an upload: where it can be read back, it is, and elsewhere both hashes are kept.
+fn hashing_for(announced: Option<Algorithm>, storage: &dyn Storage) -> Hashing {
     match announced {
         Some(algorithm) => Hashing::new(&[algorithm]),
+        None if !storage.is_remote() => Hashing::new(&[Algorithm::Sha256]),
         None => Hashing::new(&[Algorithm::Sha256, Algorithm::Sha512]),
     }
 }

@@ -178,8 +178,8 @@ impl Session {
         Ok(appended)
     }
 
-    /// The digest of what arrived. The one case that reads content back is a client that continued another's upload and
-    /// asks for an algorithm that was ruled out when it began.
+    /// The digest of what arrived. Content is read back where an upload to a local storage ends with an algorithm that it did not
+    /// announce, or where a client goes on with another's upload and asks for one that was ruled out when it began.
     pub(crate) async fn digest(&self, inner: &Inner, algorithm: Algorithm) -> Result<Digest> {
         if let Some(digest) = self.hashing.digest(algorithm) {
             return Ok(digest);
