@@ -1,13 +1,16 @@
 //! Referrers: the manifests attached to another (distribution-spec 1.1, "Listing Referrers").
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use wharf_db::Tx;
 use wharf_db::catalog::{manifests, tags};
+use wharf_db::{Subject, Tx};
 use wharf_types::{Digest, Reference, Tag};
 
+use crate::kept::{Marks, key};
 use crate::manifest::media;
 use crate::repository::Target;
 use crate::{Core, Error, Result};
@@ -31,12 +34,38 @@ pub struct Descriptor {
 }
 
 /// A page of referrers.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Referrers {
     /// By digest.
     pub descriptors: Vec<Descriptor>,
     /// Whether there are more after the last of them.
     pub more: bool,
+    text: OnceLock<Bytes>,
+}
+
+impl Referrers {
+    /// The page as its format writes it, which is done once for as long as the page is kept.
+    ///
+    /// # Errors
+    /// Those of `write`.
+    pub fn text<E>(
+        &self,
+        write: impl FnOnce(&[Descriptor]) -> std::result::Result<Bytes, E>,
+    ) -> std::result::Result<Bytes, E> {
+        if let Some(text) = self.text.get() {
+            return Ok(text.clone());
+        }
+        let text = write(&self.descriptors)?;
+        Ok(self.text.get_or_init(|| text).clone())
+    }
+
+    /// Roughly how many bytes it takes, with its text.
+    fn size(&self) -> usize {
+        let annotations =
+            |entry: &Descriptor| entry.annotations.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>();
+        let bytes: usize = self.descriptors.iter().map(annotations).sum();
+        2 * bytes + self.descriptors.len() * ENTRY
+    }
 }
 
 /// What the catalog holds, up to where reading was cut short.
@@ -45,6 +74,8 @@ struct Attached {
     cut_at: Option<Digest>,
 }
 
+/// Bytes of an entry and its text beside its annotations, roughly.
+const ENTRY: usize = 700;
 /// Rows of one read.
 const STEP: usize = 100;
 /// Bytes of annotations after which a page ends: the specification wants an answer below 4 MiB.
@@ -65,6 +96,51 @@ impl Core {
         artifact_type: Option<&str>,
         after: Option<&Digest>,
         limit: usize,
+    ) -> Result<Arc<Referrers>> {
+        let [after_text, type_text] =
+            [after.map(Digest::to_string).unwrap_or_default(), artifact_type.unwrap_or_default().into()];
+        // The type comes last, because a client may write anything there.
+        let filtered = artifact_type.is_some();
+        let key = key(target, &format!("{subject} {after_text} {limit} {filtered} {type_text}"));
+        if let Some(kept) = self.inner.referrers.get(&self.inner.db, &key) {
+            return Ok(kept);
+        }
+        let marks = self.referrer_marks(target, subject).await?;
+        let page = Arc::new(self.read_referrers(target, subject, artifact_type, after, limit).await?);
+        if let Some(marks) = marks {
+            self.inner.referrers.keep(key, &page, marks, page.size());
+        }
+        Ok(page)
+    }
+
+    /// What a page rests on: the repository's name, the manifests attached to the subject, and that nothing is under the
+    /// fallback tag, whose content would be a fourth thing to watch.
+    async fn referrer_marks(&self, target: &Target, subject: &Digest) -> Result<Option<Marks>> {
+        let db = &self.inner.db;
+        let Some(name) = db.mark(&Subject::Repository(target.format, &target.name)) else { return Ok(None) };
+        let args = (db, target, subject);
+        let marks = db.read(&args, |tx, (db, target, subject)| {
+            Box::pin(async move {
+                let Some(repository) = target.find(tx).await?.map(|found| found.id) else {
+                    return Ok::<_, Error>(None);
+                };
+                let tag = Tag::of_referrers(subject);
+                let attached = db.mark(&Subject::Referrers(repository, subject));
+                let fallback = db.mark(&Subject::Tag(repository, tag.as_str()));
+                let free = tags::find(tx, repository, &tag).await?.is_none();
+                Ok(attached.zip(fallback).filter(|_| free))
+            })
+        });
+        Ok(marks.await?.map(|(attached, fallback)| [name, attached, fallback]))
+    }
+
+    async fn read_referrers(
+        &self,
+        target: &Target,
+        subject: &Digest,
+        artifact_type: Option<&str>,
+        after: Option<&Digest>,
+        limit: usize,
     ) -> Result<Referrers> {
         let mut found = self.attached(target, subject, artifact_type, after, limit + 1).await?;
         let beyond = found.cut_at;
@@ -78,7 +154,7 @@ impl Core {
         }
         let more = beyond.is_some() || found.by_digest.len() > limit;
         let descriptors = found.by_digest.into_values().take(limit).collect();
-        Ok(Referrers { descriptors, more })
+        Ok(Referrers { descriptors, more, text: OnceLock::new() })
     }
 
     /// Read in steps, until there are enough or their annotations are: a thousand manifests may bring 64 MiB of them.

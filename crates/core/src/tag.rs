@@ -51,6 +51,21 @@ impl Core {
         Ok(rows.into_iter().map(tag).collect())
     }
 
+    /// The names of up to `limit` tags after `after`, bytewise.
+    ///
+    /// # Errors
+    /// [`Error::RepositoryUnknown`].
+    pub async fn tag_names(&self, target: &Target, after: &str, limit: usize) -> Result<Vec<String>> {
+        let args = (target, after, i64::try_from(limit).unwrap_or(i64::MAX));
+        let names = self.inner.db.read(&args, |tx, (target, after, limit)| {
+            Box::pin(async move {
+                let repository = target.require(tx).await?;
+                Ok::<_, Error>(tags::names(tx, repository.id, after, *limit).await?)
+            })
+        });
+        names.await
+    }
+
     /// The last `limit` moves of a tag, newest first.
     ///
     /// # Errors

@@ -13,6 +13,8 @@ pub enum Subject<'a> {
     Tag(i64, &'a str),
     /// Whether the repository with this key holds a manifest, and its row.
     Manifest(i64, &'a Digest),
+    /// Which manifests of the repository with this key have this one as their subject.
+    Referrers(i64, &'a Digest),
     /// Whether the repository with this key links to a blob.
     Link(i64, &'a Digest),
     /// A blob's row: where its bytes are, or the bytes.

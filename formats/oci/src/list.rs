@@ -1,10 +1,11 @@
 //! Listing repositories, tags and referrers, a page at a time.
 
+use ::bytes::Bytes;
 use http::Response;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, LINK};
-use serde_json::{Value, json};
-use wharf_core::{Target, media};
-use wharf_types::Digest;
+use serde::Serialize;
+use wharf_core::{Descriptor, Target, media};
+use wharf_types::{Digest, RepoName};
 use wharf_wire::{Body, Page, bytes};
 
 use crate::{Call, Error, NAME, Op};
@@ -19,8 +20,38 @@ const FILTERS_APPLIED: HeaderName = HeaderName::from_static("oci-filters-applied
 /// Bytes of annotations after which a page of referrers ends early.
 const MOST_BYTES: usize = 3 * 1024 * 1024;
 
-fn listing(body: &Value, media_type: &'static str, link: Option<String>) -> Response<Body> {
-    let text = body.to_string();
+/// The answer to a list of tags.
+#[derive(Serialize)]
+struct Tags<'a> {
+    name: &'a RepoName,
+    tags: &'a [String],
+}
+
+/// The answer to a list of repositories.
+#[derive(Serialize)]
+struct Catalog<'a> {
+    repositories: Vec<&'a str>,
+}
+
+/// The answer to a list of referrers.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Index<'a> {
+    schema_version: u8,
+    media_type: &'static str,
+    manifests: &'a [Descriptor],
+}
+
+fn json(body: &impl Serialize) -> Result<Bytes, Error> {
+    let text = serde_json::to_vec(body).map_err(|error| wharf_core::Error::Inconsistent(error.to_string()))?;
+    Ok(text.into())
+}
+
+fn index(descriptors: &[Descriptor]) -> Result<Bytes, Error> {
+    json(&Index { schema_version: 2, media_type: media::INDEX, manifests: descriptors })
+}
+
+fn listing(text: Bytes, media_type: &'static str, link: Option<String>) -> Response<Body> {
     let size = text.len();
     let mut response = Response::new(bytes(text));
     let headers = response.headers_mut();
@@ -55,18 +86,17 @@ pub(crate) async fn catalog(call: Call<'_>) -> Result<Response<Body>, Error> {
     let names: Vec<&str> = found.iter().map(|repository| repository.name.canonical()).collect();
     let next = names.last().filter(|_| more);
     let link = next.map(|last| Page::link(&call.context.location("/v2/_catalog"), limit, last, &[]));
-    Ok(listing(&json!({ "repositories": names }), "application/json", link))
+    Ok(listing(json(&Catalog { repositories: names })?, "application/json", link))
 }
 
 pub(crate) async fn tags(call: Call<'_>) -> Result<Response<Body>, Error> {
     let Op::Tags { name, page } = call.permit.op() else { return Err(Error::NoSuchEndpoint) };
     let target = Target::new(NAME, name.clone());
-    let read = async |after: String, limit| call.core.tags(&target, &after, limit).await;
-    let (found, limit, more) = page_of(page, read).await?;
-    let tags: Vec<&str> = found.iter().map(|tag| tag.name.as_str()).collect();
+    let read = async |after: String, limit| call.core.tag_names(&target, &after, limit).await;
+    let (tags, limit, more) = page_of(page, read).await?;
     let path = call.context.location(&format!("/v2/{name}/tags/list"));
     let link = tags.last().filter(|_| more).map(|last| Page::link(&path, limit, last, &[]));
-    Ok(listing(&json!({ "name": name, "tags": tags }), "application/json", link))
+    Ok(listing(json(&Tags { name, tags: &tags })?, "application/json", link))
 }
 
 pub(crate) async fn referrers(call: Call<'_>) -> Result<Response<Body>, Error> {
@@ -77,22 +107,21 @@ pub(crate) async fn referrers(call: Call<'_>) -> Result<Response<Body>, Error> {
     let after: Option<Digest> = page.last.as_deref().map(str::parse).transpose()?;
     let target = Target::new(NAME, name.clone());
     let wanted = artifact_type.as_deref();
-    let mut found = call.core.referrers(&target, subject, wanted, after.as_ref(), limit).await?;
+    let found = call.core.referrers(&target, subject, wanted, after.as_ref(), limit).await?;
     let mut size = 0;
     let fits = found.descriptors.iter().take_while(|entry| {
         size += entry.annotations.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>();
         size <= MOST_BYTES
     });
     // One entry always fits, so that every page makes progress.
-    let fitting = fits.count().max(1);
-    found.more |= fitting < found.descriptors.len();
-    found.descriptors.truncate(fitting);
+    let shown = &found.descriptors[..fits.count().max(1).min(found.descriptors.len())];
+    let all = shown.len() == found.descriptors.len();
+    let text = if all { found.text(index)? } else { index(shown)? };
     let path = call.context.location(&format!("/v2/{name}/referrers/{subject}"));
     let filter: Vec<_> = wanted.map(|value| ("artifactType", value)).into_iter().collect();
-    let last = found.descriptors.last().filter(|_| found.more).map(|entry| entry.digest.to_string());
+    let last = shown.last().filter(|_| found.more || !all).map(|entry| entry.digest.to_string());
     let link = last.map(|last| Page::link(&path, limit, &last, &filter));
-    let index = json!({ "schemaVersion": 2, "mediaType": media::INDEX, "manifests": found.descriptors });
-    let mut response = listing(&index, media::INDEX, link);
+    let mut response = listing(text, media::INDEX, link);
     if wanted.is_some() {
         response.headers_mut().insert(FILTERS_APPLIED, HeaderValue::from_static("artifactType"));
     }

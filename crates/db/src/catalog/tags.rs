@@ -69,6 +69,15 @@ pub async fn page(tx: &mut Tx<'_>, repository: i64, after: &str, limit: i64) -> 
     rows.iter().map(|row| Ok(Tagged { name: row.get(0)?, digest: row.get(1)?, updated_at: row.get(2)? })).collect()
 }
 
+/// The names of up to `limit` tags after `after`, bytewise: from the index alone.
+///
+/// # Errors
+/// Those of the database.
+pub async fn names(tx: &mut Tx<'_>, repository: i64, after: &str, limit: i64) -> Result<Vec<String>> {
+    let sql = "SELECT name FROM tags WHERE repository_id = ?1 AND name > ?2 ORDER BY name LIMIT ?3";
+    tx.query(sql, &[&repository, &after, &limit]).await?.iter().map(|row| row.get(0)).collect()
+}
+
 /// A move of a tag.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Move {

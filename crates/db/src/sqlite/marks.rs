@@ -18,14 +18,18 @@ use crate::mark::{Mark, Subject};
 /// Far more than rows change in one commit. Two subjects on one counter only mean that a copy is read again without need.
 const COUNTERS: u32 = 4096;
 
-/// A table, which of its columns count, and how a row is named: its kind, its repository, its name.
-const WATCHED: [(&str, &str, &str); 6] = [
-    ("identity_epoch", "epoch", "'identities', 0, ''"),
-    ("repositories", "id, format, name, deleted_at", "'repository', 0, @.format || ' ' || @.name"),
-    ("tags", "repository_id, name, digest", "'tag', @.repository_id, @.name"),
-    ("manifests", "repository_id, digest, media_type, size", "'manifest', @.repository_id, @.digest"),
-    ("blob_links", "repository_id, digest, expiring_at", "'link', @.repository_id, @.digest"),
-    ("blobs", "digest, size, content, storage, object", "'blob', 0, @.digest"),
+/// A table, which of its columns count, and what a row is named as: kind, repository, name.
+const WATCHED: [(&str, &str, &[&str]); 6] = [
+    ("identity_epoch", "epoch", &["'identities', 0, ''"]),
+    ("repositories", "id, format, name, deleted_at", &["'repository', 0, @.format || ' ' || @.name"]),
+    ("tags", "repository_id, name, digest", &["'tag', @.repository_id, @.name"]),
+    (
+        "manifests",
+        "repository_id, digest, media_type, artifact_type, subject, annotations, size",
+        &["'manifest', @.repository_id, @.digest", "'referrers', @.repository_id, @.subject"],
+    ),
+    ("blob_links", "repository_id, digest, expiring_at", &["'link', @.repository_id, @.digest"]),
+    ("blobs", "digest, size, content, storage, object", &["'blob', 0, @.digest"]),
 ];
 
 /// The counters, and those that the transaction under way will move.
@@ -47,12 +51,15 @@ impl Marks {
         let seen = Arc::clone(&marks);
         let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_INNOCUOUS;
         writer.create_scalar_function("wharf_changes", 3, flags, move |call| seen.changes(call))?;
-        for (table, columns, row) in WATCHED {
+        for (table, columns, rows) in WATCHED {
             if !writer.table_exists(Some("main"), table)? {
                 continue;
             }
-            let (old, new) = (row.replace('@', "old"), row.replace('@', "new"));
-            let (old, new) = (format!("wharf_changes({old})"), format!("wharf_changes({new})"));
+            let calls = |side| {
+                let call = |row: &&str| format!("wharf_changes({})", row.replace('@', side));
+                rows.iter().map(call).collect::<Vec<_>>().join(", ")
+            };
+            let (old, new) = (calls("old"), calls("new"));
             writer.execute_batch(&format!(
                 "CREATE TEMP TRIGGER wharf_{table}_i AFTER INSERT ON main.{table} BEGIN SELECT {new}; END;
                  CREATE TEMP TRIGGER wharf_{table}_d AFTER DELETE ON main.{table} BEGIN SELECT {old}; END;
@@ -72,6 +79,7 @@ impl Marks {
             }
             Subject::Tag(repository, tag) => self.counter("tag", *repository, tag.as_bytes()),
             Subject::Manifest(repository, digest) => self.counter("manifest", *repository, &digest.to_bytes()),
+            Subject::Referrers(repository, subject) => self.counter("referrers", *repository, &subject.to_bytes()),
             Subject::Link(repository, digest) => self.counter("link", *repository, &digest.to_bytes()),
             Subject::Blob(digest) => self.counter("blob", 0, &digest.to_bytes()),
         };
@@ -109,8 +117,11 @@ impl Marks {
 
     fn changes(&self, call: &Context<'_>) -> rusqlite::Result<bool> {
         let (kind, repository, name) = (call.get_raw(0).as_str()?, call.get_raw(1).as_i64()?, call.get_raw(2));
-        let counter = self.counter(kind, repository, name.as_bytes()?);
-        self.changing.lock().push(counter);
+        // A manifest without a subject is nobody's referrer.
+        if let Some(name) = name.as_bytes_or_null()? {
+            let counter = self.counter(kind, repository, name);
+            self.changing.lock().push(counter);
+        }
         Ok(true)
     }
 

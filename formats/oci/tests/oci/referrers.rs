@@ -20,6 +20,7 @@ on_every_database! {
     annotations_too_long_for_a_list_are_left_out_of_it,
     the_fallback_tag_is_merged_in,
     a_deleted_referrer_is_gone_at_once,
+    a_list_that_was_asked_for_before_follows_every_change,
     referrers_are_those_of_the_repository,
     a_push_with_a_subject_says_that_it_was_understood,
     an_index_and_its_images_may_be_about_the_same,
@@ -232,6 +233,51 @@ async fn a_deleted_referrer_is_gone_at_once(server: &TestServer) {
     assert_eq!(digests(&entries(&repository.get(&filtered).await)), [two.digest()]);
     one.push(&repository.client, "team/app").await;
     assert_eq!(entries(&repository.get(&list).await).len(), 2);
+}
+
+async fn a_list_that_was_asked_for_before_follows_every_change(server: &TestServer) {
+    let repository = Repository::new(server, "team/app");
+    repository.push(&Blob::of("{}")).await;
+    let subject = subject();
+    let [whole, signed] = ["", "?artifactType=application%2Fvnd.example.signature"]
+        .map(|query| format!("referrers/{}{query}", subject.digest()));
+    let assert_listed = async |expected: &[&Image], signatures: &[&Image]| {
+        for (rest, expected) in [(&whole, expected), (&signed, signatures)] {
+            let expected = sorted(expected.iter().map(|image| image.digest()).collect());
+            for _ in 0..3 {
+                assert_eq!(digests(&entries(&repository.get(rest).await)), expected, "{rest}");
+            }
+        }
+    };
+    let put = async |image: &Image, reference: &str| {
+        repository.put_manifest(reference, media::MANIFEST, image.manifest()).await.assert_status(201);
+    };
+    let (sbom, one, two) = (about(&subject, SBOM, 1), about(&subject, SIGNATURE, 1), about(&subject, SIGNATURE, 2));
+    // The repository is there, and nothing is attached yet.
+    assert_listed(&[], &[]).await;
+    put(&sbom, &sbom.digest()).await;
+    assert_listed(&[&sbom], &[]).await;
+    put(&one, &one.digest()).await;
+    put(&two, "tagged").await;
+    assert_listed(&[&sbom, &one, &two], &[&one, &two]).await;
+    repository.delete(&format!("manifests/{}", one.digest())).await.assert_status(202);
+    assert_listed(&[&sbom, &two], &[&two]).await;
+    // What an old client writes under the fallback tag, and takes away again.
+    let listed = Index::new().entry(one.descriptor().json());
+    put(&one, "kept").await;
+    let fallback = format!("sha256-{}", subject.digest().trim_start_matches("sha256:"));
+    repository.delete(&format!("manifests/{}", one.digest())).await.assert_status(202);
+    assert_listed(&[&sbom, &two], &[&two]).await;
+    let other = Image::new().annotation("number", "3");
+    put(&other, "other").await;
+    let listed = listed.entry(other.descriptor().json());
+    put(&one, "kept").await;
+    repository.put_manifest(&fallback, media::INDEX, listed.manifest()).await.assert_status(201);
+    assert_listed(&[&sbom, &one, &two, &other], &[&one, &two]).await;
+    repository.delete(&format!("manifests/{fallback}")).await.assert_status(202);
+    assert_listed(&[&sbom, &one, &two], &[&one, &two]).await;
+    repository.client.delete("/api/v1/repositories/oci/team/app").await.assert_status(204);
+    assert_listed(&[], &[]).await;
 }
 
 async fn referrers_are_those_of_the_repository(server: &TestServer) {
