@@ -70,6 +70,10 @@ impl Accounts {
         {
             return Ok(Some(account));
         }
+        Box::pin(self.load(id, epoch)).await
+    }
+
+    async fn load(&self, id: i64, epoch: i64) -> Result<Option<Arc<Account>>, Error> {
         // Requests that need the same account at the same time read it once.
         let loaded = self.by_id.entry(id).and_try_compute_with(|known| async move {
             if known.is_some_and(|known| known.value().epoch >= epoch) {

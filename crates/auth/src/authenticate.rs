@@ -29,12 +29,15 @@ impl Auth {
                 epoch,
                 at: now,
             }),
-            Presented::Bearer(text) if secret::is_secret(text) => self.by_secret(None, text, from, epoch, now).await,
+            Presented::Bearer(text) if secret::is_secret(text) => {
+                Box::pin(self.by_secret(None, text, from, epoch, now)).await
+            }
             Presented::Bearer(text) => self.by_registry_token(text, epoch, now).await,
             Presented::Basic { user, password } if secret::is_secret(password) => {
-                self.by_secret(Some(user), password, from, epoch, now).await
+                Box::pin(self.by_secret(Some(user), password, from, epoch, now)).await
             }
-            Presented::Basic { user, password } => self.by_password(user, password, from, epoch, now).await,
+            // What follows a password is large, and would be a part of every request's task.
+            Presented::Basic { user, password } => Box::pin(self.by_password(user, password, from, epoch, now)).await,
         }
     }
 

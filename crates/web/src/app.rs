@@ -194,7 +194,8 @@ impl App {
             Target::Door(door) => door.handle(&self.core, request, context).await,
             Target::Api => self.api.handle(&self.core, request, context).await,
             Target::Nobody(say) => say(),
-            Target::Own(own) => self.own(own, request, context).await,
+            // On the heap, so that it does not make the task of every request as large as itself.
+            Target::Own(own) => Box::pin(self.own(own, request, context)).await,
         }
     }
 

@@ -88,23 +88,24 @@ impl Protocol for Oci {
     ) -> Result<Response<Body>, Error> {
         let call = Call { core, permit, context };
         let (head, body) = request.into_parts();
+        // A request's task is as large as the largest of these, and is moved about: only pulls are worth being in it.
         match call.permit.op() {
             Op::Ping => Ok(pull::pong()),
-            Op::Catalog { .. } => list::catalog(call).await,
-            Op::Tags { .. } => list::tags(call).await,
-            Op::Referrers { .. } => list::referrers(call).await,
+            Op::Catalog { .. } => Box::pin(list::catalog(call)).await,
+            Op::Tags { .. } => Box::pin(list::tags(call)).await,
+            Op::Referrers { .. } => Box::pin(list::referrers(call)).await,
             Op::ReadManifest { .. } => pull::manifest(call, &head).await,
             Op::ReadBlob { .. } => pull::blob(call, &head).await,
-            Op::PutManifest { .. } => manifest::put(call, &head, body).await,
-            Op::DeleteManifest { .. } => manifest::delete(call).await,
-            Op::DeleteBlob { .. } => manifest::delete_blob(call).await,
-            Op::BeginUpload { .. } => upload::begin(call).await,
-            Op::UploadWhole { .. } => upload::whole(call, body).await,
-            Op::Mount { .. } => upload::mount(call).await,
-            Op::UploadStatus { .. } => upload::status(call).await,
-            Op::Append { .. } => upload::append(call, body).await,
-            Op::FinishUpload { .. } => upload::finish(call, body).await,
-            Op::CancelUpload { .. } => upload::cancel(call).await,
+            Op::PutManifest { .. } => Box::pin(manifest::put(call, &head, body)).await,
+            Op::DeleteManifest { .. } => Box::pin(manifest::delete(call)).await,
+            Op::DeleteBlob { .. } => Box::pin(manifest::delete_blob(call)).await,
+            Op::BeginUpload { .. } => Box::pin(upload::begin(call)).await,
+            Op::UploadWhole { .. } => Box::pin(upload::whole(call, body)).await,
+            Op::Mount { .. } => Box::pin(upload::mount(call)).await,
+            Op::UploadStatus { .. } => Box::pin(upload::status(call)).await,
+            Op::Append { .. } => Box::pin(upload::append(call, body)).await,
+            Op::FinishUpload { .. } => Box::pin(upload::finish(call, body)).await,
+            Op::CancelUpload { .. } => Box::pin(upload::cancel(call)).await,
         }
     }
 }

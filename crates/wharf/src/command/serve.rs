@@ -1,10 +1,15 @@
 //! `wharf serve`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::config::Config;
 use crate::failure::Outcome;
 use crate::server;
+
+/// How long a thread for blocking work waits for more. With it goes the memory that the allocator holds for it, which after a
+/// password was checked is as much as everything else.
+const KEEP_ALIVE: Duration = Duration::from_secs(3);
 
 /// Arguments of `wharf serve`.
 #[derive(Debug, clap::Args)]
@@ -103,6 +108,7 @@ impl Args {
     /// Runs the server until it is told to stop.
     pub(crate) fn run(self) -> Outcome {
         let config = self.settings.load()?;
-        tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(server::run(&config))
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        runtime.enable_all().thread_keep_alive(KEEP_ALIVE).build()?.block_on(server::run(&config))
     }
 }
