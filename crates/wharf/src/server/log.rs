@@ -1,5 +1,6 @@
 //! Log lines on standard error.
 
+mod fields;
 mod writer;
 
 use std::io::{self, IsTerminal as _};
@@ -23,7 +24,8 @@ pub(super) fn start(config: &Config) -> Outcome<Writing> {
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(lines.clone());
     let colours = io::stderr().is_terminal();
     let started = match config.log_format() {
-        LogFormat::Text => builder.with_ansi(colours).try_init(),
+        LogFormat::Text if colours => builder.with_ansi(true).try_init(),
+        LogFormat::Text => builder.with_ansi(false).fmt_fields(fields::Plain).try_init(),
         LogFormat::Json => builder.json().flatten_event(true).with_current_span(false).try_init(),
     };
     started.map_err(Failure::new)?;
