@@ -114,7 +114,8 @@ pub trait Storage: Send + Sync + 'static {
     /// and [`Appended::interrupted`] says so.
     ///
     /// # Errors
-    /// [`Error::Truncated`] or [`Error::NotFound`] if less than `from.offset` is there, [`Error::Full`], [`Error::Unavailable`].
+    /// [`Error::Truncated`] or [`Error::NotFound`] if less than `from.offset` is there, or it is sealed: known before the body is
+    /// asked for anything, save where another process takes it away meanwhile. [`Error::Full`], [`Error::Unavailable`].
     /// After the last two the object is where `from` says; a caller that does not go on from there discards it.
     async fn append(&self, key: &ObjectKey, from: &Progress, body: ByteStream) -> Result<Appended>;
 

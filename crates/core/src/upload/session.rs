@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use parking_lot::Mutex;
@@ -133,11 +134,16 @@ impl Session {
             true => body,
             false => Box::pin(stream::once(async { Ok(head.into()) }).chain(body)),
         };
-        // The storage looks at the object before it asks for the first byte, so after a refusal the body is still whole.
-        let whole = Arc::new(Mutex::new(whole));
-        let appended = match inner.storage.append(key, progress, lent(&whole)).await {
-            Err(wharf_storage::Error::NotFound(_)) => self.go_on_from_sealed(inner, lent(&whole)).await?,
-            Err(wharf_storage::Error::Truncated { .. }) => return Err(Error::UploadLost(self.id.clone())),
+        // The storage looks at the object before it asks for the first byte, so after a refusal the body is still whole. An
+        // object that goes later, by another replica's hand, takes with it what was read.
+        let whole = Arc::new(Lent { body: Mutex::new(whole), begun: AtomicBool::new(false) });
+        let appended = match inner.storage.append(key, progress, lend(&whole)).await {
+            Err(wharf_storage::Error::NotFound(_)) if !whole.begun.load(Relaxed) => {
+                self.go_on_from_sealed(inner, lend(&whole)).await?
+            }
+            Err(wharf_storage::Error::NotFound(_) | wharf_storage::Error::Truncated { .. }) => {
+                return Err(Error::UploadLost(self.id.clone()));
+            }
             appended => appended?,
         };
         let Some((_, progress)) = &mut self.object else { return Ok(None) };
@@ -211,8 +217,19 @@ impl Session {
 }
 
 /// A body that stays ours as long as nobody has read of it.
-fn lent(body: &Arc<Mutex<ByteStream>>) -> ByteStream {
-    let body = Arc::clone(body);
-    // Never contended: who was lent it before is done with it.
-    Box::pin(stream::poll_fn(move |context| body.lock().poll_next_unpin(context)))
+struct Lent {
+    body: Mutex<ByteStream>,
+    begun: AtomicBool,
+}
+
+fn lend(lent: &Arc<Lent>) -> ByteStream {
+    let lent = Arc::clone(lent);
+    Box::pin(stream::poll_fn(move |context| {
+        // Never contended: who was lent it before is done with it.
+        let polled = lent.body.lock().poll_next_unpin(context);
+        if polled.is_ready() {
+            lent.begun.store(true, Relaxed);
+        }
+        polled
+    }))
 }

@@ -32,6 +32,9 @@ const PIECE: usize = 256 * 1024;
 /// Takes the body: full parts go to the bucket, the rest stays in the progress.
 pub(super) async fn append(bucket: &Bucket, key: &ObjectKey, state: State, mut body: ByteStream) -> Result<Appended> {
     let begun = state.multipart.is_some();
+    if begun && is_sealed(bucket, key).await? {
+        return Err(Error::NotFound(key.clone()));
+    }
     let mut pen = Pen::new(bucket, key, state).await?;
     let written = pen.take(&mut body).await;
     // Whatever is still on its way was for nothing if this failed: then it ends here.
@@ -50,6 +53,14 @@ pub(super) async fn append(bucket: &Bucket, key: &ObjectKey, state: State, mut b
             }
             Err(error)
         }
+    }
+}
+
+async fn is_sealed(bucket: &Bucket, key: &ObjectKey) -> Result<bool> {
+    match bucket.door.head(&bucket.names.object(key)).await {
+        Ok(_) => Ok(true),
+        Err(StoreError::NotFound { .. }) => Ok(false),
+        Err(error) => Err(failure(&error)),
     }
 }
 
