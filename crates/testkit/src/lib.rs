@@ -16,6 +16,7 @@
 mod answer;
 mod client;
 mod clock;
+mod fault;
 mod fragile;
 mod image;
 mod index;
@@ -28,6 +29,7 @@ mod server;
 pub use answer::Answer;
 pub use client::{Client, Request};
 pub use clock::TestClock;
+pub use fault::{Fault, FaultProxy};
 pub use fragile::Fragile;
 pub use image::{Descriptor, Image, media, push_blob, sha256};
 pub use index::Index;

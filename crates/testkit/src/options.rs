@@ -157,6 +157,14 @@ impl Backend {
 }
 
 impl Store {
+    /// The same, but at one place however often it is opened.
+    pub(crate) async fn settled(self) -> Self {
+        match self {
+            Self::Bucket => Self::BucketAt(Box::new(wharf_storage::testing::s3().await.config())),
+            settled => settled,
+        }
+    }
+
     /// The storage, and the folder that it is in.
     pub(crate) async fn open(&self) -> (Arc<dyn Storage>, Option<TempDir>) {
         match self {

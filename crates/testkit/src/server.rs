@@ -14,7 +14,7 @@ use wharf_storage::Storage;
 use wharf_web::api::Api;
 use wharf_web::{App, Listener};
 
-use crate::{Client, Options, TestClock, log};
+use crate::{Client, Options, Store, TestClock, log};
 
 /// The administrator's name.
 pub const ADMIN: &str = "admin";
@@ -24,6 +24,7 @@ pub const ADMIN_PASSWORD: &str = "correct horse battery staple";
 /// What outlives a restart.
 struct Remains {
     options: Options,
+    database: wharf_db::Config,
     db: Db,
     storage: Arc<dyn Storage>,
     key: InstanceKey,
@@ -54,14 +55,40 @@ impl TestServer {
     }
 
     /// Starts one.
-    pub async fn start(options: Options) -> Self {
+    pub async fn start(mut options: Options) -> Self {
         log::begin();
+        options.store = options.store.settled().await;
         let (storage, folder) = options.store.open().await;
-        let db = Db::open(&options.backend.database().await).await.expect("a database");
+        let database = options.backend.database().await;
+        let db = Db::open(&database).await.expect("a database");
         let (key, clock) = (InstanceKey::generate(), TestClock::default());
-        let remains = Remains { options, db, storage, key, clock, _folder: folder };
+        let remains = Remains { options, database, db, storage, key, clock, _folder: folder };
         let running = Running::start(&remains).await;
         running.core.auth().bootstrap(ADMIN, Some(ADMIN_PASSWORD)).await.expect("an administrator");
+        Self { remains, running }
+    }
+
+    /// Starts another server over the same PostgreSQL database and the same bucket.
+    pub async fn replica(&self) -> Self {
+        let remains = &self.remains;
+        assert!(
+            matches!(
+                (&remains.database, &remains.options.store),
+                (wharf_db::Config::Postgres { .. }, Store::BucketAt(_))
+            ),
+            "only servers on PostgreSQL and a bucket have replicas"
+        );
+        let (storage, folder) = remains.options.store.open().await;
+        let remains = Remains {
+            options: remains.options.clone(),
+            database: remains.database.clone(),
+            db: Db::open(&remains.database).await.expect("a database"),
+            storage,
+            key: remains.key.clone(),
+            clock: remains.clock.clone(),
+            _folder: folder,
+        };
+        let running = Running::start(&remains).await;
         Self { remains, running }
     }
 

@@ -10,6 +10,7 @@ macro_rules! on_every_backend {
         crate::backend::facts_on! { sqlite_memory(Sqlite, Memory): $($fact),* }
         crate::backend::facts_on! { sqlite_files(Sqlite, Files): $($fact),* }
         crate::backend::facts_on! { postgres_memory(Postgres, Memory): $($fact),* }
+        crate::backend::facts_on! { postgres_bucket(Postgres, Bucket): $($fact),* }
     };
 }
 

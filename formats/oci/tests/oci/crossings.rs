@@ -8,7 +8,7 @@ use serde_json::json;
 use wharf_auth::ServerRole;
 use wharf_testkit::{Image, TestServer, media};
 
-use crate::backend::{on_every_backend, on_every_database};
+use crate::backend::{facts_on, on_every_backend, on_every_database};
 use crate::blob::{Blob, LARGE};
 use crate::refusal::Refusal;
 use crate::remains::{assert_objects, objects};
@@ -17,11 +17,14 @@ use crate::repository::Repository;
 on_every_backend! {
     a_manifest_whose_bytes_came_first_as_a_blob_is_served,
     a_wrong_digest_at_the_end_keeps_nothing,
-    a_reset_stream_keeps_what_arrived,
     the_end_of_an_upload_can_be_asked_for_again,
-    a_push_that_outlives_its_repository_is_refused,
     a_range_is_for_get_and_for_the_content_it_was_meant_for,
 }
+
+// These watch bytes arrive: a bucket shows none before there are five mebibytes.
+facts_on! { watched_sqlite_memory(Sqlite, Memory): a_reset_stream_keeps_what_arrived, a_push_that_outlives_its_repository_is_refused }
+facts_on! { watched_sqlite_files(Sqlite, Files): a_reset_stream_keeps_what_arrived, a_push_that_outlives_its_repository_is_refused }
+facts_on! { watched_postgres_memory(Postgres, Memory): a_reset_stream_keeps_what_arrived, a_push_that_outlives_its_repository_is_refused }
 
 on_every_database! {
     a_slow_push_into_a_project_that_was_made_meanwhile_is_refused,
