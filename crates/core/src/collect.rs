@@ -8,8 +8,12 @@
 
 mod destroy;
 mod pin;
+mod preview;
+mod purge;
 mod removal;
 mod review;
+mod state;
+mod why;
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -20,6 +24,10 @@ use wharf_types::Timestamp;
 
 pub(crate) use destroy::DESTROY;
 pub use pin::Pin;
+pub use preview::{Candidate, Fate, Preview};
+pub use purge::{Broken, Purge, Purged, Purging};
+pub use state::CollectionState;
+pub use why::{Holder, Kept};
 
 use crate::{Core, Result};
 

@@ -87,6 +87,17 @@ pub enum Error {
     /// A worker could not make an index.
     #[error("the index was not published: {0}")]
     NotPublished(String),
+    /// Manifests name what is to be purged: they would be broken.
+    #[error("{} manifest(s) name it, among them {} in {}", .0.len(), .0.first().map(|b| b.manifest.to_string()).unwrap_or_default(), .0.first().map(|b| b.repository.clone()).unwrap_or_default())]
+    PurgeBreaks(Vec<crate::Broken>),
+    /// An index of packages is made of what is to be purged.
+    #[error(
+        "the index file {path} is made of it: remove the package that it lists, and purge when the generation is gone"
+    )]
+    PurgeIndexed {
+        /// The index file.
+        path: String,
+    },
     /// A pin ended before its holder was done.
     #[error("what was to be kept may be collected by now: the pin was lost")]
     PinLost,

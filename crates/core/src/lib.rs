@@ -34,7 +34,9 @@ use wharf_types::Clock;
 
 pub use actor::Actor;
 pub use blob::{Blob, Mounted};
-pub use collect::{Collected, Collection, Pin};
+pub use collect::{
+    Broken, Candidate, Collected, Collection, CollectionState, Fate, Holder, Kept, Pin, Preview, Purge, Purged, Purging,
+};
 pub use config::Config;
 pub use entropy::Entropy;
 pub use error::{Error, Result};

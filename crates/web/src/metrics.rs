@@ -1,5 +1,6 @@
 //! The numbers of `/metrics`. Names carry their unit; labels have few values, none of which a client can make up.
 
+mod collection;
 mod process;
 
 use std::fmt;
@@ -36,6 +37,7 @@ pub struct Metrics {
     /// Not there where it is not known: zero would wake somebody.
     database_free: Family<[(&'static str, &'static str); 0], Gauge>,
     wrong_reads: Counter,
+    collection: collection::Collection,
 }
 
 /// A request that was answered.
@@ -91,6 +93,7 @@ impl Default for Metrics {
             storage_total: Gauge::default(),
             database_free: Family::default(),
             wrong_reads: Counter::default(),
+            collection: collection::Collection::default(),
         };
         metrics.register_all();
         metrics
@@ -166,6 +169,11 @@ impl Metrics {
         self.wrong_reads.inner().store(count, std::sync::atomic::Ordering::Relaxed);
     }
 
+    /// What the collector has done and what waits for it.
+    pub(crate) fn collection(&self, state: &wharf_core::CollectionState, now: wharf_types::Timestamp) {
+        self.collection.set(state, now);
+    }
+
     fn register_all(&self) {
         let mut registry = self.registry.write();
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
@@ -195,6 +203,7 @@ impl Metrics {
             "Blobs that the storage did not hand out as it was given them",
             self.wrong_reads.clone(),
         );
+        self.collection.register(&mut registry);
         registry.register_collector(Box::new(process::Process::here()));
     }
 }

@@ -45,6 +45,9 @@ pub(crate) async fn handle(
     metrics.storage(space.as_ref().ok().copied().flatten());
     metrics.database(core.database_free().ok().flatten());
     metrics.wrong_reads(core.wrong_reads());
+    if let Ok(state) = core.collection_state().await {
+        metrics.collection(&state, core.clock().now());
+    }
     let mut response = Response::new(bytes(metrics.text().unwrap_or_default()));
     response.headers_mut().insert(CONTENT_TYPE, OPENMETRICS);
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -45,6 +45,12 @@ enum Command {
     Tag(command::tag::Args),
     /// Manifests of a repository.
     Manifest(command::manifest::Args),
+    /// Collects what nothing uses, now.
+    Gc(command::gc::Args),
+    /// Says why a digest is kept.
+    Why(command::why::Args),
+    /// Removes a digest or a repository at once and for good: for secrets that leaked.
+    Purge(command::purge::Args),
     /// Background work of the server.
     Job(command::job::Args),
     /// Copies everything the server holds to where it survives the server.
@@ -76,6 +82,9 @@ impl Cli {
             Command::Repo(args) => args.run(),
             Command::Tag(args) => args.run(),
             Command::Manifest(args) => args.run(),
+            Command::Gc(args) => args.run(),
+            Command::Why(args) => args.run(),
+            Command::Purge(args) => args.run(),
             Command::Job(args) => args.run(),
             Command::Backup(args) => args.run(),
             Command::Audit(args) => args.run(),

@@ -169,6 +169,8 @@ fn core_said(error: &wharf_core::Error) -> Said {
         | E::PinLost
         | E::Depot(_)
         | E::Backup(_)
+        | E::PurgeBreaks(_)
+        | E::PurgeIndexed { .. }
         | E::Inconsistent(_) => (S::INTERNAL_SERVER_ERROR, "UNKNOWN", Value::Null),
     }
 }

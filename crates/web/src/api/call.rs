@@ -5,7 +5,7 @@ use std::str::FromStr;
 use http::request::Parts;
 use wharf_auth::{Access, Operation};
 use wharf_core::{Actor, Target};
-use wharf_types::{FormatName, ProjectName, Reference, RepoName, SubjectName, Tag};
+use wharf_types::{Digest, FormatName, ProjectName, Reference, RepoName, SubjectName, Tag};
 use wharf_wire::query_pairs;
 
 use super::endpoint::{Ask, Endpoint, Rule};
@@ -29,6 +29,7 @@ enum Place {
     Subject(SubjectName),
     Tag(Tag),
     Reference(Reference),
+    Digest(Digest),
     Number(i64),
 }
 
@@ -107,6 +108,7 @@ impl Place {
             "repository" => Self::Repository(parse(text)?),
             "tag" => Self::Tag(parse(text)?),
             "reference" => Self::Reference(parse(text)?),
+            "digest" => Self::Digest(parse(text)?),
             "user" | "group" | "robot" | "member" => Self::Subject(parse(text)?),
             _ => match text.parse() {
                 Ok(number) => Self::Number(number),
@@ -189,6 +191,14 @@ impl Ask<'_> {
         match self.place("reference") {
             Some(Place::Reference(reference)) => Ok(reference),
             _ => Err(missing("reference")),
+        }
+    }
+
+    /// `{digest}`.
+    pub(super) fn digest(&self) -> Result<&Digest, Problem> {
+        match self.place("digest") {
+            Some(Place::Digest(digest)) => Ok(digest),
+            _ => Err(missing("digest")),
         }
     }
 

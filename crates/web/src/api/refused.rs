@@ -39,7 +39,9 @@ impl From<Error> for Problem {
             | Error::FileUnknown(_) => Self::not_found(&error),
             Error::ProjectExists(_) | Error::PackageExists { .. } => Self::conflict("exists", &error),
             Error::ProjectNotEmpty(_) => Self::conflict("not-empty", &error),
-            Error::BlobInUse { .. } => Self::conflict("in-use", &error),
+            Error::BlobInUse { .. } | Error::PurgeBreaks(_) | Error::PurgeIndexed { .. } => {
+                Self::conflict("in-use", &error)
+            }
             // The API has no uploads and makes no indexes: these would be mistakes of this program.
             _ => Self::internal(&error),
         }

@@ -11,15 +11,25 @@ use super::endpoint::Rule::{self, Anyone, Catalog, OwnAccount, Project, Reposito
 use super::endpoint::{Endpoint, row};
 use super::page::{LIMIT, PAGE};
 use super::{
-    account, audit, grants, groups, jobs, manifests, projects, repositories, robots, server, tags, tokens, users,
+    account, audit, collection, grants, groups, jobs, manifests, projects, purge, repositories, robots, server, tags,
+    tokens, users,
 };
 
 /// All rows. The first whose path fits answers.
 pub(super) static TABLE: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
-    [about_the_server(), own_account(), identities(), server_robots(), in_projects(), project_robots(), content()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        about_the_server(),
+        removal(),
+        own_account(),
+        identities(),
+        server_robots(),
+        in_projects(),
+        project_robots(),
+        content(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 });
 
 const GET: Method = Method::GET;
@@ -40,6 +50,18 @@ fn about_the_server() -> Vec<Endpoint> {
         row(GET, "/api/v1/jobs", "jobs.list", Server(InspectServer), jobs::list, "Background jobs that are not done").query(&jobs::FILTER),
         row(POST, "/api/v1/jobs/{job}/retry", "jobs.retry", Server(ManageServer), jobs::retry, "Gives a dead job another chance"),
         row(GET, "/api/v1/audit", "audit.list", Server(ServerVerb::ReadAudit), audit::everything, "Who did what, newest first").query(&audit::EVERYTHING),
+    ]
+}
+
+#[rustfmt::skip]
+fn removal() -> Vec<Endpoint> {
+    vec![
+        row(GET, "/api/v1/collection", "collection.show", Server(InspectServer), collection::show, "How the collector is doing"),
+        row(POST, "/api/v1/collection", "collection.run", Server(ManageServer), collection::run, "Collects what is due now"),
+        row(GET, "/api/v1/collection/preview", "collection.preview", Server(InspectServer), collection::preview, "What would be collected now").query(&PAGE),
+        row(GET, "/api/v1/collection/why/{digest}", "collection.why", Server(InspectServer), collection::why, "Why a digest is kept"),
+        row(GET, "/api/v1/purges", "purges.list", Server(InspectServer), purge::list, "What was purged, the oldest first").query(&PAGE),
+        row(POST, "/api/v1/purges", "purges.create", Server(ManageServer), purge::purge, "Removes a digest or a repository at once and everywhere"),
     ]
 }
 

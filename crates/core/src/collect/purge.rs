@@ -1,0 +1,283 @@
+//! Purging: content that must not be here, because it is a secret that leaked, goes at once and everywhere. No delay, no grace,
+//! no bin and no pin keeps it.
+//!
+//! An image whose layer is gone cannot be pulled, and this registry holds no such images. So a purge of what manifests name is
+//! refused with their names; with `force` it takes those manifests and their tags along. An index may lack an image: it stays,
+//! and is told of. A purged manifest takes along what nothing else names. The purge is written down before anything goes, so that
+//! restores leave out what backups still hold, and so that one that was cut off can be seen; asking again finishes it.
+
+mod erase;
+
+use std::collections::{HashMap, HashSet, VecDeque};
+
+use wharf_db::catalog::{audit, events, holders, manifests, purges, repositories};
+use wharf_db::{Durability, Tx};
+use wharf_types::{Digest, Timestamp};
+
+use super::preview::name;
+use crate::actor::about;
+use crate::repository::Target;
+use crate::{Actor, Core, Error, Result};
+
+/// What is to go.
+#[derive(Debug, Clone)]
+pub enum Purging {
+    /// A blob or a manifest, wherever it is.
+    Digest(Digest),
+    /// A repository and what only it has, be it deleted or not.
+    Repository(Target),
+}
+
+/// A manifest that names what is purged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Broken {
+    /// The repository it is in.
+    pub repository: String,
+    /// The manifest.
+    pub manifest: Digest,
+    /// As what it names it: `config`, `layer`, `manifest`.
+    pub kind: String,
+    /// Some of its tags.
+    pub tags: Vec<String>,
+}
+
+/// What a purge did.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Purged {
+    /// Manifests that went because they name it.
+    pub manifests: Vec<Broken>,
+    /// Indexes that name it and stay, incomplete.
+    pub incomplete: Vec<Broken>,
+    /// Packages that went.
+    pub packages: Vec<String>,
+    /// Entries of the bin that went.
+    pub bin: u64,
+    /// Links that went.
+    pub links: u64,
+    /// Blobs that went, manifests among them.
+    pub blobs: u64,
+    /// Bytes of those blobs.
+    pub bytes: u64,
+    /// Objects whose bytes are gone from the storage.
+    pub objects: u64,
+    /// Objects that the storage did not remove: the collector tries again.
+    pub waiting: u64,
+    /// What stays because something else uses it, up to a hundred digests.
+    pub kept: Vec<Digest>,
+}
+
+/// A purge as it was written down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Purge {
+    /// Pages by this.
+    pub id: i64,
+    /// The content, or else
+    pub digest: Option<Digest>,
+    /// the repository, as `<format>/<canonical name>`.
+    pub repository: Option<String>,
+    /// Who asked for it.
+    pub actor: String,
+    /// Why.
+    pub reason: String,
+    /// When: what was made here later was pushed anew.
+    pub at: Timestamp,
+}
+
+/// Of each kind, so many are told.
+const TOLD: usize = 100;
+
+/// Who asked, and when.
+#[derive(Debug, Clone)]
+struct Order {
+    actor: Actor,
+    reason: String,
+    at: Timestamp,
+    /// When what lost a reference by the way is reviewed.
+    due: Timestamp,
+}
+
+impl Core {
+    /// Purges, and says what went.
+    ///
+    /// # Errors
+    /// [`Error::PurgeBreaks`] without `force` if manifests name it, [`Error::PurgeIndexed`] if an index of packages is made of it,
+    /// [`Error::RepositoryUnknown`]. Those of the database leave a purge that has begun and can be asked for again.
+    pub async fn purge(&self, what: &Purging, force: bool, reason: &str, actor: &Actor) -> Result<Purged> {
+        let at = self.inner.clock.now();
+        let due = at.after(self.inner.config.review_delay);
+        let order = Order { actor: actor.clone(), reason: reason.to_owned(), at, due };
+        match what {
+            Purging::Digest(digest) => self.purge_digest(digest, force, &order).await,
+            Purging::Repository(target) => self.purge_repository(target, &order).await,
+        }
+    }
+
+    /// Up to `limit` purges after `after`, the oldest first.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn purges(&self, after: i64, limit: usize) -> Result<Vec<Purge>> {
+        let args = (after, i64::try_from(limit).unwrap_or(i64::MAX));
+        let rows = self.inner.db.read(&args, |tx, (after, limit)| Box::pin(purges::page(tx, *after, *limit))).await;
+        let purge = |row: purges::Purge| {
+            let purges::Purge { id, digest, repository, actor, reason, at } = row;
+            Purge { id, digest, repository, actor, reason, at }
+        };
+        Ok(rows.map_err(Error::from)?.into_iter().map(purge).collect())
+    }
+
+    async fn purge_digest(&self, digest: &Digest, force: bool, order: &Order) -> Result<Purged> {
+        let namers = self.namers(digest).await?;
+        if !force && !namers.is_empty() {
+            return Err(Error::PurgeBreaks(namers));
+        }
+        self.begin_purge(Some(*digest), None, order).await?;
+        let mut purged = Purged::default();
+        let (incomplete, whole) = namers.into_iter().partition(|namer| namer.kind == "manifest");
+        (purged.incomplete, purged.manifests) = (incomplete, whole);
+        loop {
+            let users =
+                self.inner.db.read(digest, |tx, digest| Box::pin(holders::users(tx, digest, TOLD as i64))).await;
+            let users = users.map_err(Error::from)?;
+            if users.is_empty() {
+                break;
+            }
+            for (repository, manifest) in users {
+                self.take_apart(repository, manifest, order).await?;
+                self.erase(&manifest, order, &mut purged).await?;
+            }
+        }
+        self.purge_whole(digest, order, &mut purged).await?;
+        Ok(purged)
+    }
+
+    /// Erases a digest and, if it is a manifest, what nothing else names.
+    async fn purge_whole(&self, digest: &Digest, order: &Order, purged: &mut Purged) -> Result<()> {
+        let (mut queue, mut seen) = (VecDeque::from([*digest]), HashSet::from([*digest]));
+        while let Some(next) = queue.pop_front() {
+            if next != *digest {
+                let used = self.inner.db.read(&next, |tx, next| Box::pin(is_used(tx, next))).await?;
+                if used {
+                    purged.kept.extend((purged.kept.len() < TOLD).then_some(next));
+                    continue;
+                }
+                self.begin_purge(Some(next), None, order).await?;
+            }
+            let places = self.inner.db.read(&next, |tx, next| {
+                Box::pin(async move {
+                    let mut places = Vec::new();
+                    for repository in holders::as_manifest(tx, next, i64::MAX).await? {
+                        places.push((repository, manifests::targets(tx, repository, next).await?));
+                    }
+                    Ok::<_, Error>(places)
+                })
+            });
+            for (repository, targets) in places.await? {
+                queue.extend(targets.into_iter().filter(|target| seen.insert(*target)));
+                self.take_apart(repository, next, order).await?;
+            }
+            self.erase(&next, order, purged).await?;
+        }
+        Ok(())
+    }
+
+    async fn purge_repository(&self, target: &Target, order: &Order) -> Result<Purged> {
+        let args = (target.format.as_str().to_owned(), target.name.canonical().to_owned());
+        let ids =
+            self.inner.db.read(&args, |tx, (format, name)| Box::pin(holders::repositories_named(tx, format, name)));
+        let ids = ids.await.map_err(Error::from)?;
+        if ids.is_empty() {
+            return Err(Error::RepositoryUnknown(target.name.clone()));
+        }
+        self.begin_purge(None, Some(target), order).await?;
+        let mut purged = Purged::default();
+        for id in ids {
+            let (mut digests, mut after) = (Vec::new(), Vec::new());
+            loop {
+                let args = (id, after);
+                let page = self.inner.db.read(&args, |tx, (id, after)| Box::pin(purges::held_by(tx, *id, after, 1000)));
+                let page = page.await.map_err(Error::from)?;
+                let Some(last) = page.last() else { break };
+                after = last.to_bytes();
+                digests.extend(page);
+            }
+            let closed = self.inner.db.write(Durability::Full, (id, order.at), |tx, (id, at)| {
+                Box::pin(async move {
+                    repositories::mark_deleted(tx, *id, *at).await?;
+                    purges::forget_deleted(tx, *id).await
+                })
+            });
+            closed.await.map_err(Error::from)?;
+            self.destroy_repository(id, "repository purged").await?;
+            for batch in digests.chunks(64) {
+                self.erase_unused(batch, order, &mut purged).await?;
+            }
+        }
+        Ok(purged)
+    }
+
+    /// The manifests that name a digest, with their tags. Fails if an index of packages is made of it.
+    async fn namers(&self, digest: &Digest) -> Result<Vec<Broken>> {
+        let found = self.inner.db.snapshot(digest, |tx, digest| {
+            Box::pin(async move {
+                if let Some((_, _, path)) = holders::segments(tx, digest, 1).await?.into_iter().next() {
+                    return Err(Error::PurgeIndexed { path });
+                }
+                let (mut names, mut namers) = (HashMap::new(), Vec::new());
+                for (repository, manifest, kind) in holders::namers(tx, digest, TOLD as i64).await? {
+                    let tags = holders::tags(tx, repository, &manifest, 20).await?;
+                    let tags = tags.iter().map(ToString::to_string).collect();
+                    let repository = name(tx, &mut names, repository).await?;
+                    namers.push(Broken { repository, manifest, kind, tags });
+                }
+                Ok(namers)
+            })
+        });
+        found.await
+    }
+
+    /// Writes the purge down, with its line in the audit log, before anything goes.
+    async fn begin_purge(&self, digest: Option<Digest>, target: Option<&Target>, order: &Order) -> Result<()> {
+        let args = (digest, target.cloned(), order.clone());
+        let begun = self.inner.db.write(Durability::Full, args, |tx, (digest, target, order)| {
+            Box::pin(async move {
+                let repository = target.as_ref().map(|target| format!("{}/{}", target.format, target.name.canonical()));
+                let row = purges::Purge {
+                    id: 0,
+                    digest: *digest,
+                    repository: repository.clone(),
+                    actor: order.actor.name.clone(),
+                    reason: order.reason.clone(),
+                    at: order.at,
+                };
+                purges::insert(tx, &row).await?;
+                let mut entry = match target {
+                    Some(target) => order.actor.did("content.purge", &target.name, order.at),
+                    None => audit::Entry { project: None, ..order.actor.did_to_project("content.purge", "", order.at) },
+                };
+                entry.detail = (!order.reason.is_empty()).then(|| order.reason.clone());
+                audit::append(tx, &about(entry, None, *digest)).await?;
+                let payload = serde_json::json!({ "digest": digest, "repository": repository });
+                Ok::<_, Error>(events::append(tx, order.at, "content.purged", &payload.to_string()).await?)
+            })
+        });
+        begun.await
+    }
+}
+
+/// Whether anything would miss the digest that went along with a purged manifest: another manifest, a tag, a package, the bin.
+async fn is_used(tx: &mut Tx<'_>, digest: &Digest) -> Result<bool> {
+    if !holders::namers(tx, digest, 1).await?.is_empty()
+        || !holders::packages(tx, digest, 1).await?.is_empty()
+        || !holders::segments(tx, digest, 1).await?.is_empty()
+        || !holders::in_bin(tx, digest, 1).await?.is_empty()
+    {
+        return Ok(true);
+    }
+    for repository in holders::as_manifest(tx, digest, i64::MAX).await? {
+        if !holders::tags(tx, repository, digest, 1).await?.is_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}

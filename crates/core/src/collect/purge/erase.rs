@@ -1,0 +1,167 @@
+//! The steps of a purge, each a short transaction. References go before what they point at, rows before bytes.
+
+use wharf_db::catalog::{collection, doomed, holders, manifests, packages, purges, reviews, tags};
+use wharf_db::{Durability, Tx};
+use wharf_types::{Digest, FormatName, RepoName, Timestamp};
+
+use super::{Order, Purged, TOLD};
+use crate::collect::Collected;
+use crate::publish::ask_for_index;
+use crate::repository::Target;
+use crate::{Core, Error, Result};
+
+/// Rows of one transaction.
+const STEP: i64 = 64;
+
+/// Before every pin: what was doomed then is held by none.
+const BEFORE_PINS: Timestamp = Timestamp::from_millis(0);
+
+/// What one transaction erased.
+#[derive(Default)]
+struct Erased {
+    more: bool,
+    bin: u64,
+    links: u64,
+    packages: Vec<String>,
+    gone: Vec<collection::Gone>,
+}
+
+impl Core {
+    /// Takes a manifest out of a repository, with its tags. What it named is reviewed in its time.
+    pub(super) async fn take_apart(&self, repository: i64, manifest: Digest, order: &Order) -> Result<()> {
+        loop {
+            let args = (repository, manifest, order.clone());
+            let more = self.inner.db.write(Durability::Full, args, |tx, (repository, manifest, order)| {
+                Box::pin(take_apart(tx, *repository, manifest, order))
+            });
+            if !more.await? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Removes everything that holds on to a digest no manifest names, its row and its bytes.
+    pub(super) async fn erase(&self, digest: &Digest, order: &Order, purged: &mut Purged) -> Result<()> {
+        loop {
+            let args = (*digest, order.clone(), self.formats(), self.inner.config.publish_delay);
+            let erased = self.inner.db.write(Durability::Full, args, |tx, (digest, order, formats, delay)| {
+                Box::pin(erase(tx, digest, order, formats, *delay))
+            });
+            let erased = erased.await?;
+            purged.bin += erased.bin;
+            purged.links += erased.links;
+            purged.packages.extend(erased.packages);
+            count(&erased.gone, purged);
+            if !erased.more {
+                break;
+            }
+        }
+        let left = self.inner.db.read(digest, |tx, digest| {
+            Box::pin(async move {
+                let there = wharf_db::catalog::blobs::find(tx, digest).await?.is_some();
+                Ok::<_, Error>((there, doomed::of_digest(tx, digest, i64::MAX).await?))
+            })
+        });
+        let (there, objects) = left.await?;
+        // Somebody has pushed it again in this very moment: that is told, not fought.
+        purged.kept.extend((there && purged.kept.len() < TOLD).then_some(*digest));
+        self.remove_at_once(objects, purged).await
+    }
+
+    /// Removes the rows and bytes of those of `digests` that nothing uses.
+    pub(super) async fn erase_unused(&self, digests: &[Digest], order: &Order, purged: &mut Purged) -> Result<()> {
+        let args = (digests.to_vec(), order.clone());
+        let gone = self.inner.db.write(Durability::Full, args, |tx, (digests, order)| {
+            Box::pin(async move {
+                let gone = collection::remove_unused(tx, digests).await?;
+                doomed::insert(tx, &gone, BEFORE_PINS, BEFORE_PINS).await?;
+                for blob in &gone {
+                    // For restores: each of them for itself, because a backup may hold it in another place.
+                    let (digest, actor, reason) = (blob.digest, &order.actor.name, &order.reason);
+                    let (actor, reason) = (actor.clone(), reason.clone());
+                    let row =
+                        purges::Purge { id: 0, digest: Some(digest), repository: None, actor, reason, at: order.at };
+                    purges::insert(tx, &row).await?;
+                }
+                Ok::<_, Error>(gone)
+            })
+        });
+        let gone = gone.await?;
+        count(&gone, purged);
+        let room = TOLD.saturating_sub(purged.kept.len());
+        let kept = digests.iter().filter(|digest| gone.iter().all(|blob| blob.digest != **digest)).take(room);
+        purged.kept.extend(kept);
+        let objects = gone.into_iter().filter_map(|blob| {
+            let (_, object) = blob.object.filter(|(storage, _)| storage == self.inner.storage.name())?;
+            let (size, digest) = (blob.size, Some(blob.digest));
+            Some(doomed::Doomed { object, size, digest, doomed_at: BEFORE_PINS, due_at: BEFORE_PINS })
+        });
+        self.remove_at_once(objects.collect(), purged).await
+    }
+
+    /// What the storage does not remove now stays doomed and due.
+    async fn remove_at_once(&self, objects: Vec<doomed::Doomed>, purged: &mut Purged) -> Result<()> {
+        let (all, mut removed) = (objects.len() as u64, Collected::default());
+        if let Err(error) = self.remove_doomed(objects, &mut removed).await {
+            tracing::error!(%error, "purged bytes are still in the storage; the collector tries again");
+        }
+        purged.objects += removed.objects;
+        purged.waiting += all - removed.objects;
+        Ok(())
+    }
+}
+
+fn count(gone: &[collection::Gone], purged: &mut Purged) {
+    purged.blobs += gone.len() as u64;
+    purged.bytes += gone.iter().map(|blob| blob.size).sum::<u64>();
+}
+
+/// True if it has more tags than go in one transaction.
+async fn take_apart(tx: &mut Tx<'_>, repository: i64, manifest: &Digest, order: &Order) -> Result<bool> {
+    let named = holders::tags(tx, repository, manifest, STEP).await?;
+    for tag in &named {
+        tags::remove(tx, repository, tag).await?;
+        let (actor, old) = (order.actor.name.clone(), Some(*manifest));
+        tags::record(tx, repository, &tags::Move { tag: tag.clone(), old, new: None, actor, at: order.at }).await?;
+    }
+    if named.len() as i64 >= STEP {
+        return Ok(true);
+    }
+    let targets = manifests::targets(tx, repository, manifest).await?;
+    reviews::enqueue_all(tx, Some(repository), &targets, "manifest purged", order.due).await?;
+    manifests::remove(tx, repository, manifest).await?;
+    Ok(false)
+}
+
+async fn erase(
+    tx: &mut Tx<'_>,
+    digest: &Digest,
+    order: &Order,
+    formats: &[FormatName],
+    delay: std::time::Duration,
+) -> Result<Erased> {
+    let mut erased = Erased::default();
+    for (repository, companion) in purges::companions(tx, digest, i64::MAX).await? {
+        reviews::enqueue(tx, Some(repository), &companion, "its image was purged", order.due).await?;
+    }
+    erased.bin = purges::empty_bin(tx, digest, STEP).await?.len() as u64;
+    erased.links = purges::unlink(tx, digest, STEP).await?.len() as u64;
+    let named = holders::packages(tx, digest, STEP).await?;
+    for (repository, path, channel) in &named {
+        packages::remove(tx, *repository, path).await?;
+        let Some(found) = holders::repository(tx, *repository).await? else { continue };
+        erased.packages.push(format!("{} {path}", found.name));
+        let format = formats.iter().copied().find(|format| format.as_str() == found.format);
+        let living = format.filter(|_| found.deleted_at.is_none()).zip(found.name.parse::<RepoName>().ok());
+        if let Some((format, name)) = living {
+            ask_for_index(tx, &Target::new(format, name), (*repository, channel), delay, order.at).await?;
+        }
+    }
+    erased.more = erased.bin > 0 || erased.links > 0 || !named.is_empty();
+    if !erased.more {
+        erased.gone = collection::remove_unused(tx, std::slice::from_ref(digest)).await?;
+        doomed::insert(tx, &erased.gone, BEFORE_PINS, BEFORE_PINS).await?;
+        purges::hasten(tx, digest).await?;
+    }
+    Ok(erased)
+}

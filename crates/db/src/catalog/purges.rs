@@ -1,0 +1,133 @@
+//! What was purged, remembered for restores, and the statements of purges that nothing else needs.
+
+use wharf_types::{Digest, Timestamp};
+
+use crate::{Result, Row, Tx};
+
+/// A purge's row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Purge {
+    /// Ever growing; pages by this.
+    pub id: i64,
+    /// The content, or else
+    pub digest: Option<Digest>,
+    /// the repository, as `<format>/<canonical name>`.
+    pub repository: Option<String>,
+    /// Who asked for it.
+    pub actor: String,
+    /// Why, as that one said.
+    pub reason: String,
+    /// When. What the catalog has of it from later was pushed anew.
+    pub at: Timestamp,
+}
+
+fn purge(row: &Row) -> Result<Purge> {
+    Ok(Purge {
+        id: row.get(0)?,
+        digest: row.get(1)?,
+        repository: row.get(2)?,
+        actor: row.get(3)?,
+        reason: row.get(4)?,
+        at: row.get(5)?,
+    })
+}
+
+/// Writes a purge down; the key is chosen here.
+///
+/// # Errors
+/// Those of the database.
+pub async fn insert(tx: &mut Tx<'_>, purge: &Purge) -> Result<()> {
+    tx.execute(
+        "INSERT INTO purges (digest, repository, actor, reason, at) VALUES (?1, ?2, ?3, ?4, ?5)",
+        &[&purge.digest, &purge.repository, &purge.actor, &purge.reason, &purge.at],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Up to `limit` purges after `after`, the oldest first.
+///
+/// # Errors
+/// Those of the database.
+pub async fn page(tx: &mut Tx<'_>, after: i64, limit: i64) -> Result<Vec<Purge>> {
+    let sql = "SELECT id, digest, repository, actor, reason, at FROM purges WHERE id > ?1 ORDER BY id LIMIT ?2";
+    tx.query(sql, &[&after, &limit]).await?.iter().map(purge).collect()
+}
+
+/// Removes the entries of the bin that could not be restored whole without the digest, up to `limit`, and what others say they
+/// need it for. Says which entries went: repository, kind and name.
+///
+/// # Errors
+/// Those of the database.
+pub async fn empty_bin(tx: &mut Tx<'_>, digest: &Digest, limit: i64) -> Result<Vec<(i64, String, String)>> {
+    let rows = tx
+        .query(
+            "DELETE FROM bin WHERE kind <> 'repository' AND id IN (
+               SELECT bin_id FROM bin_references WHERE digest = ?1 LIMIT ?2)
+             RETURNING repository_id, kind, name",
+            &[digest, &limit],
+        )
+        .await?;
+    if rows.is_empty() {
+        tx.execute("DELETE FROM bin_references WHERE digest = ?1", &[digest]).await?;
+    }
+    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).collect()
+}
+
+/// The digests that entries of the bin need beside this one: they lose a reference with it. Up to `limit`.
+///
+/// # Errors
+/// Those of the database.
+pub async fn companions(tx: &mut Tx<'_>, digest: &Digest, limit: i64) -> Result<Vec<(i64, Digest)>> {
+    let rows = tx
+        .query(
+            "SELECT DISTINCT o.repository_id, o.digest FROM bin_references r
+             JOIN bin_references o ON o.bin_id = r.bin_id AND o.digest <> r.digest WHERE r.digest = ?1 LIMIT ?2",
+            &[digest, &limit],
+        )
+        .await?;
+    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+}
+
+/// Takes a repository out of the bin for good.
+///
+/// # Errors
+/// Those of the database.
+pub async fn forget_deleted(tx: &mut Tx<'_>, repository: i64) -> Result<()> {
+    tx.execute("DELETE FROM bin WHERE repository_id = ?1 AND kind = 'repository'", &[&repository]).await?;
+    Ok(())
+}
+
+/// Removes up to `limit` links to the digest. Says of which repositories.
+///
+/// # Errors
+/// Those of the database.
+pub async fn unlink(tx: &mut Tx<'_>, digest: &Digest, limit: i64) -> Result<Vec<i64>> {
+    let rows = tx
+        .query(
+            "DELETE FROM blob_links WHERE digest = ?1 AND repository_id IN
+               (SELECT repository_id FROM blob_links WHERE digest = ?1 LIMIT ?2) RETURNING repository_id",
+            &[digest, &limit],
+        )
+        .await?;
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+/// Makes all objects of the digest that are doomed go now, whatever pins there are.
+///
+/// # Errors
+/// Those of the database.
+pub async fn hasten(tx: &mut Tx<'_>, digest: &Digest) -> Result<u64> {
+    let sql = "UPDATE doomed_objects SET doomed_at = 0, due_at = 0, leased_until = 0 WHERE digest = ?1";
+    tx.execute(sql, &[digest]).await
+}
+
+/// Up to `limit` digests that a repository has, after `after`: links and manifests.
+///
+/// # Errors
+/// Those of the database.
+pub async fn held_by(tx: &mut Tx<'_>, repository: i64, after: &[u8], limit: i64) -> Result<Vec<Digest>> {
+    let sql = "SELECT digest FROM blob_links WHERE repository_id = ?1 AND digest > ?2
+               UNION SELECT digest FROM manifests WHERE repository_id = ?1 AND digest > ?2 ORDER BY digest LIMIT ?3";
+    tx.query(sql, &[&repository, &after, &limit]).await?.iter().map(|row| row.get(0)).collect()
+}
