@@ -30,6 +30,6 @@ async fn a_database_that_goes_away_is_waited_for_and_nothing_wrong_is_said() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tags_are_linearizable_through_two_servers_one_of_them_killed() {
-    let options = linear::Options { seconds: 8, clients: 8, tags: 4, kills: 1, seed: None };
+    let options = linear::Options { on: On::Replicas, seconds: 8, clients: 8, tags: 4, kills: 1, seed: None };
     linear::run(program(), options).await.unwrap();
 }

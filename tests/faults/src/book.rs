@@ -28,22 +28,46 @@ impl Held {
     }
 }
 
+/// A client relies on no blob that it has not seen for so long.
+const FORGOTTEN: Duration = Duration::from_secs(120);
+
 /// What one client knows.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Book {
     images: HashMap<Text, Arc<Image>>,
     /// Every digest that the tag may point at; `None` for no tag.
     tags: BTreeMap<(Text, Text), Vec<Option<Text>>>,
     manifests: BTreeMap<(Text, Text), Held>,
-    /// Links of repositories to blobs, and when it was last acknowledged.
-    blobs: BTreeMap<(Text, Text), (Held, Instant)>,
-    unreferenced: Duration,
+    blobs: BTreeMap<(Text, Text), Link>,
+    /// The repository that nobody else pushes to.
+    own: Text,
+    waits: Waits,
+}
+
+/// What is known of a blob in a repository.
+#[derive(Debug, Clone, Copy)]
+struct Link {
+    held: Held,
+    /// Since when it is there.
+    since: Instant,
+    /// When it was last pushed or seen.
+    seen: Instant,
+}
+
+/// How long a blob that no manifest names stays.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Waits {
+    /// After it came: so long clients see it.
+    pub(crate) unreferenced: Duration,
+    /// After a client has seen it: so long a manifest may name it.
+    pub(crate) grace: Duration,
 }
 
 impl Book {
-    /// A blank one. So long a blob that no manifest names stays for certain.
-    pub(crate) fn new(unreferenced: Duration) -> Self {
-        Self { unreferenced, ..Self::default() }
+    /// A blank one.
+    pub(crate) fn new(own: Text, waits: Waits) -> Self {
+        let (images, tags) = (HashMap::new(), BTreeMap::new());
+        Self { images, tags, manifests: BTreeMap::new(), blobs: BTreeMap::new(), own, waits }
     }
 
     pub(crate) fn image(&self, digest: &str) -> Option<Arc<Image>> {
@@ -54,6 +78,22 @@ impl Book {
     pub(crate) fn held(&self, repository: &str) -> Vec<Arc<Image>> {
         let held = self.manifests.iter().filter(|((own, _), held)| &**own == repository && **held == Held::Yes);
         held.filter_map(|((_, digest), _)| self.image(digest)).collect()
+    }
+
+    /// Forgets what was deleted long ago, where there is much of it: a run may take hours.
+    pub(crate) fn forget(&mut self) {
+        let gone = self.manifests.iter().filter(|(_, held)| **held == Held::No).map(|(key, _)| key.clone());
+        let gone: Vec<_> = gone.collect();
+        if gone.len() > 200 {
+            for key in gone {
+                self.manifests.remove(&key);
+            }
+            let manifests = &self.manifests;
+            self.images.retain(|digest, _| manifests.keys().any(|(_, own)| own == digest));
+        }
+        if self.blobs.len() > 1000 {
+            self.blobs.retain(|_, link| link.held != Held::No && link.seen.elapsed() < FORGOTTEN);
+        }
     }
 
     pub(crate) fn tags(&self) -> Vec<(Text, Text)> {
@@ -77,14 +117,19 @@ impl Book {
         self.manifests.get(&(repository.clone(), digest.clone())).copied().unwrap_or(Held::No)
     }
 
-    /// Whether the repository must have the blob: it was acknowledged, and a manifest holds it or it is young.
+    /// Whether the repository must show the blob: it was acknowledged, and a manifest holds it or it is young. In shared
+    /// repositories it may have come earlier, with somebody else.
     pub(crate) fn must_have(&self, repository: &Text, digest: &Text) -> bool {
-        match self.blobs.get(&(repository.clone(), digest.clone())) {
-            Some((Held::Yes, since)) => {
-                since.elapsed() < self.unreferenced || self.is_named(repository, digest, Held::Yes)
-            }
-            _ => false,
-        }
+        let Some(link) = self.blobs.get(&(repository.clone(), digest.clone())) else { return false };
+        let young = *repository == self.own && link.since.elapsed() < self.waits.unreferenced;
+        link.held == Held::Yes && (young || self.is_named(repository, digest, Held::Yes))
+    }
+
+    /// Whether a manifest that names the blob must be taken.
+    pub(crate) fn may_name(&self, repository: &Text, digest: &Text) -> bool {
+        let Some(link) = self.blobs.get(&(repository.clone(), digest.clone())) else { return false };
+        let fresh = link.seen.elapsed() < self.waits.grace;
+        link.held == Held::Yes && (fresh || self.is_named(repository, digest, Held::Yes))
     }
 
     /// Whether a manifest of the repository, there as `held` says, names the blob.
@@ -129,16 +174,32 @@ impl Book {
         for (_, tag) in tags {
             self.point(repository, &tag, None, sure);
         }
-        for (_, (held, _)) in self.blobs.iter_mut().filter(|((own, _), _)| own == repository) {
-            *held = held.after(Held::No, sure);
+        for (_, link) in self.blobs.iter_mut().filter(|((own, _), _)| own == repository) {
+            link.held = link.held.after(Held::No, sure);
         }
     }
 
-    /// A blob was linked (`Held::Yes`) or unlinked.
-    pub(crate) fn link(&mut self, repository: &Text, digest: &Text, change: Held, sure: bool) {
+    /// A blob was pushed by a request that was sent at `sent`.
+    pub(crate) fn linked(&mut self, repository: &Text, digest: &Text, sure: bool, sent: Instant) {
+        let link = self.link(repository, digest, sent);
+        if link.held == Held::No {
+            link.since = sent;
+        }
+        link.held = link.held.after(Held::Yes, sure);
+        if sure {
+            link.seen = sent;
+        }
+    }
+
+    /// A blob was deleted.
+    pub(crate) fn unlinked(&mut self, repository: &Text, digest: &Text, sure: bool) {
+        let link = self.link(repository, digest, Instant::now());
+        link.held = link.held.after(Held::No, sure);
+    }
+
+    fn link(&mut self, repository: &Text, digest: &Text, now: Instant) -> &mut Link {
         let key = (repository.clone(), digest.clone());
-        let before = self.blobs.get(&key).map_or(Held::No, |(held, _)| *held);
-        self.blobs.insert(key, (before.after(change, sure), Instant::now()));
+        self.blobs.entry(key).or_insert(Link { held: Held::No, since: now, seen: now })
     }
 
     fn hold(&mut self, repository: &Text, digest: &Text, change: Held, sure: bool) {
@@ -186,14 +247,16 @@ impl Book {
         Ok(())
     }
 
-    /// A blob was asked for.
+    /// A blob was asked for by a request that was sent at `sent`.
     ///
     /// # Errors
     /// If it must be there and is not. One that is there although it was deleted may have come back with another's push.
-    pub(crate) fn saw_blob(&mut self, repository: &Text, digest: &Text, there: bool) -> Result<()> {
+    pub(crate) fn saw_blob(&mut self, repository: &Text, digest: &Text, there: bool, sent: Instant) -> Result<()> {
         ensure!(there || !self.must_have(repository, digest), "{repository}: blob {digest} is gone");
-        if !there {
-            self.link(repository, digest, Held::No, true);
+        if there {
+            self.link(repository, digest, sent).seen = sent;
+        } else {
+            self.unlinked(repository, digest, true);
         }
         Ok(())
     }
@@ -210,13 +273,17 @@ mod tests {
     use super::*;
     use crate::goods::Blob;
 
+    fn book() -> Book {
+        Book::new("own".into(), Waits { unreferenced: Duration::from_secs(1), grace: Duration::from_secs(5) })
+    }
+
     fn image(seed: u64) -> Arc<Image> {
         Arc::new(Image::of(vec![Blob::new(seed, 10)]))
     }
 
     #[test]
     fn a_request_without_an_answer_leaves_both_states_until_one_is_seen() {
-        let (mut book, repository, tag) = (Book::default(), Text::from("r"), Text::from("t"));
+        let (mut book, repository, tag) = (book(), Text::from("r"), Text::from("t"));
         let (first, second) = (image(1), image(2));
         book.pushed(&repository, &tag, &first, true);
         book.pushed(&repository, &tag, &second, false);
@@ -228,7 +295,7 @@ mod tests {
 
     #[test]
     fn what_is_acknowledged_must_be_there_and_what_is_deleted_must_not() {
-        let (mut book, repository, tag) = (Book::default(), Text::from("r"), Text::from("t"));
+        let (mut book, repository, tag) = (book(), Text::from("r"), Text::from("t"));
         let only = image(1);
         book.pushed(&repository, &tag, &only, true);
         assert!(book.saw_manifest(&repository, &only.digest, false).is_err());
@@ -240,11 +307,15 @@ mod tests {
 
     #[test]
     fn a_blob_that_no_manifest_names_may_go_when_its_time_is_up() {
-        let (mut book, repository, only) = (Book::default(), Text::from("r"), image(1));
-        let blob = only.blobs[0].digest.clone();
-        book.link(&repository, &blob, Held::Yes, true);
-        assert!(!book.must_have(&repository, &blob));
+        let (mut book, repository, only) = (book(), Text::from("own"), image(1));
+        let (blob, before) =
+            (only.blobs[0].digest.clone(), Instant::now().checked_sub(Duration::from_secs(10)).unwrap());
+        book.linked(&repository, &blob, true, before);
+        assert!(!book.must_have(&repository, &blob) && !book.may_name(&repository, &blob));
+        book.saw_blob(&repository, &blob, true, Instant::now()).unwrap();
+        assert!(!book.must_have(&repository, &blob) && book.may_name(&repository, &blob));
         book.pushed(&repository, &"t".into(), &only, true);
-        assert!(book.must_have(&repository, &blob) && book.saw_blob(&repository, &blob, false).is_err());
+        assert!(book.must_have(&repository, &blob));
+        assert!(book.saw_blob(&repository, &blob, false, Instant::now()).is_err());
     }
 }

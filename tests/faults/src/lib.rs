@@ -5,7 +5,9 @@
 #![expect(clippy::print_stdout, reason = "a command that reports what it does")]
 
 pub mod away;
+mod backup;
 mod book;
+pub mod drill;
 pub mod full_disk;
 mod goods;
 pub mod kill;
@@ -15,6 +17,7 @@ mod registry;
 mod relay;
 mod remains;
 mod site;
+pub mod soak;
 mod wire;
 
 pub use site::On;

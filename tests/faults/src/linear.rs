@@ -37,6 +37,9 @@ pub struct Options {
     /// How many tags they share.
     #[arg(long, default_value_t = 4)]
     pub tags: usize,
+    /// What the servers store in.
+    #[arg(long, value_enum, default_value = "replicas")]
+    pub on: On,
     /// How often one of the servers is killed.
     #[arg(long, default_value_t = 2)]
     pub kills: u32,
@@ -52,7 +55,7 @@ pub struct Options {
 pub async fn run(program: PathBuf, options: Options) -> Result<()> {
     let seed = options.seed.unwrap_or_else(rand::random);
     println!("linear: {options:?}, --seed {seed}");
-    let site = Arc::new(Site::new(&program, On::Replicas).await?);
+    let site = Arc::new(Site::new(&program, options.on).await?);
     let outcome = run_on(&site, &options, seed).await;
     site.end(&outcome).await;
     outcome.with_context(|| format!("--seed {seed}"))

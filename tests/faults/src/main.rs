@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
-use wharf_faults::{away, full_disk, kill, linear};
+use wharf_faults::{away, drill, full_disk, kill, linear, soak};
 
 /// Faults under load, and what must hold afterwards.
 #[derive(Debug, Parser)]
@@ -28,6 +28,10 @@ enum Fault {
     DatabaseAway(away::Options),
     /// Checks what clients see of few tags through two servers, and the recorded history, for a legal order.
     Linear(linear::Options),
+    /// Backs up under load, restores to an empty place, and looks for everything.
+    Drill(drill::Options),
+    /// Everything at once for a long time: memory, file descriptors, errors.
+    Soak(soak::Options),
 }
 
 #[tokio::main]
@@ -51,5 +55,7 @@ async fn run(cli: Cli) -> Result<()> {
         Fault::FullDisk(options) => full_disk::run(program, options).await,
         Fault::DatabaseAway(options) => away::run(program, options).await,
         Fault::Linear(options) => linear::run(program, options).await,
+        Fault::Drill(options) => drill::run(program, options).await,
+        Fault::Soak(options) => soak::run(program, options).await,
     }
 }

@@ -9,11 +9,18 @@ use anyhow::{Context as _, Result};
 use rand::{Rng, RngExt as _};
 use tokio::sync::{Mutex, watch};
 use wharf_db::testing::Cluster;
+use wharf_storage::bucket::Config;
+use wharf_storage::testing::S3Server;
 
+use crate::book::Waits;
 use crate::process::{Launch, Running};
 
 /// The administrator's password.
 pub(crate) const PASSWORD: &str = "correct-horse-battery";
+
+const UNREFERENCED: Duration = Duration::from_secs(3);
+/// Longer than a client here needs from its first layer to its manifest, kills included.
+const GRACE: Duration = Duration::from_secs(30);
 
 /// From a connection's break to the news that its server was killed.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -25,6 +32,8 @@ pub enum On {
     FilesSqlite,
     /// One server with local files and PostgreSQL.
     FilesPostgres,
+    /// Two servers on one PostgreSQL and one bucket of an S3 server.
+    S3Postgres,
     /// Two servers on one PostgreSQL, for what lies in rows: their storages are two halves of one, and only for tests.
     Replicas,
 }
@@ -37,6 +46,8 @@ pub(crate) struct Site {
     pub(crate) folder: PathBuf,
     replicas: Vec<Replica>,
     cluster: Option<Arc<Cluster>>,
+    bucket: Option<Config>,
+    _s3: Option<S3Server>,
 }
 
 struct Replica {
@@ -44,6 +55,23 @@ struct Replica {
     running: Mutex<Option<Running>>,
     url: watch::Sender<Option<Arc<str>>>,
     generation: AtomicU64,
+}
+
+/// Says to a server which bucket is its storage.
+fn store_in(launch: &mut Launch, bucket: &Config) {
+    for (key, value) in [
+        ("kind", "s3"),
+        ("bucket", &bucket.bucket),
+        ("prefix", &bucket.prefix),
+        ("endpoint", bucket.endpoint.as_deref().unwrap_or_default()),
+        ("region", bucket.region.as_deref().unwrap_or_default()),
+        ("path_style", "true"),
+        ("access_key", bucket.access_key.as_deref().unwrap_or_default()),
+        ("secret_key", bucket.secret_key.as_ref().map_or("", |secret| &secret.0)),
+        ("allow_http", "true"),
+    ] {
+        launch.set(&format!("storage.{key}"), value);
+    }
 }
 
 /// The name under which a server's connections are found in the database.
@@ -65,6 +93,18 @@ impl Site {
         launch.set("admin.password", PASSWORD);
         launch.set("metrics.public", "true");
         launch.set("log.access", "failures");
+        // Collection and sweeps run all the time, and take what is old by the measure of a run.
+        for (key, value) in [
+            ("retention.unreferenced", UNREFERENCED),
+            ("collection.grace", GRACE),
+            ("collection.wait", Duration::from_secs(1)),
+            ("jobs.poll", Duration::from_millis(200)),
+            ("sweep.interval", Duration::from_secs(5)),
+            ("sweep.grace", Duration::from_secs(120)),
+            ("retention.orphans", Duration::from_secs(1)),
+        ] {
+            launch.set(key, format!("{}ms", value.as_millis()));
+        }
         let mut cluster = None;
         if on != On::FilesSqlite {
             let started = tokio::task::spawn_blocking(Cluster::start).await?;
@@ -74,8 +114,15 @@ impl Site {
             launch.set("database.url", url);
             cluster = Some(Arc::new(started));
         }
+        let (mut s3, mut bucket) = (None, None);
+        if on == On::S3Postgres {
+            let server = S3Server::start().await;
+            let config = server.config();
+            store_in(&mut launch, &config);
+            (s3, bucket) = (Some(server), Some(config));
+        }
         let mut launches = vec![launch];
-        if on == On::Replicas {
+        if matches!(on, On::Replicas | On::S3Postgres) {
             let mut second = launches[0].clone();
             second.data = folder.join("second");
             second.log = folder.join("server-1.log");
@@ -87,7 +134,12 @@ impl Site {
             url: watch::Sender::new(None),
             generation: AtomicU64::new(0),
         };
-        Ok(Self { on, folder, replicas: launches.into_iter().map(replica).collect(), cluster })
+        Ok(Self { on, folder, replicas: launches.into_iter().map(replica).collect(), cluster, bucket, _s3: s3 })
+    }
+
+    /// What the servers are told to wait.
+    pub(crate) fn waits(&self) -> Waits {
+        Waits { unreferenced: UNREFERENCED, grace: GRACE }
     }
 
     /// How many servers there are.
@@ -98,6 +150,11 @@ impl Site {
     /// The cluster, where there is one.
     pub(crate) fn cluster(&self) -> Option<&Cluster> {
         self.cluster.as_deref()
+    }
+
+    /// The bucket, where there is one.
+    pub(crate) fn bucket(&self) -> Option<&Config> {
+        self.bucket.as_ref()
     }
 
     /// Sets a setting of all servers, from their next start on.
@@ -132,7 +189,7 @@ impl Site {
                 format!("{}?application_name={}", launch.settings["WHARF_DATABASE_URL"], session(index, generation));
             launch.set("database.url", url);
         }
-        if self.on == On::Replicas && index > 0 {
+        if index > 0 {
             self.share_identity(&launch).await?;
         }
         let running = launch.start().await?;
@@ -146,8 +203,12 @@ impl Site {
     async fn share_identity(&self, second: &Launch) -> Result<()> {
         let first = self.replicas[0].launch.lock().await.data.clone();
         std::fs::create_dir_all(second.data.join("storage"))?;
-        for name in ["instance.key", "storage/ID", "storage/VERSION"] {
-            std::fs::copy(first.join(name), second.data.join(name)).with_context(|| name.to_owned())?;
+        let names: &[&str] = match self.bucket {
+            Some(_) => &["instance.key"],
+            None => &["instance.key", "storage/ID", "storage/VERSION"],
+        };
+        for name in names {
+            std::fs::copy(first.join(name), second.data.join(name)).with_context(|| (*name).to_owned())?;
         }
         Ok(())
     }
@@ -187,6 +248,11 @@ impl Site {
             }
         }
         Ok(())
+    }
+
+    /// The process of a server.
+    pub(crate) async fn pid(&self, index: usize) -> Option<u32> {
+        self.replicas[index].running.lock().await.as_ref().map(|running| running.pid)
     }
 
     /// A server that runs, any of them; waits for one.

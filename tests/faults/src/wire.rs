@@ -79,6 +79,11 @@ impl Wire {
         Ok(Self { http })
     }
 
+    /// The status of a GET of somebody else.
+    pub(crate) async fn signed_in(&self, url: &str, name: &str, secret: &str) -> Result<u16> {
+        Ok(self.http.get(url).basic_auth(name, Some(secret)).send().await?.status().as_u16())
+    }
+
     /// Sends it.
     ///
     /// # Errors

@@ -278,6 +278,20 @@ pub(crate) static SETTINGS: &[Setting] = &[
         "How long content that lost its last reference is kept before the collector looks at it.",
     ),
     setting(
+        "retention.generations",
+        Span,
+        Is("3d"),
+        "How long a package index stays readable after the next one is published, for clients in the middle of an update.",
+    ),
+    setting("retention.events", Span, Is("7d"), "How long events wait for somebody to fetch them."),
+    setting(
+        "retention.orphans",
+        Span,
+        Is("3d"),
+        "How long a stored object that no row points at is only noted before it is removed. Whoever restored the wrong \
+         database has this time to see it.",
+    ),
+    setting(
         "collection.grace",
         Span,
         Is("1d"),
@@ -296,20 +310,6 @@ pub(crate) static SETTINGS: &[Setting] = &[
         Size,
         Is("4GiB"),
         "The most bytes a second that the collector removes from the storage.",
-    ),
-    setting(
-        "retention.generations",
-        Span,
-        Is("3d"),
-        "How long a package index stays readable after the next one is published, for clients in the middle of an update.",
-    ),
-    setting("retention.events", Span, Is("7d"), "How long events wait for somebody to fetch them."),
-    setting(
-        "retention.orphans",
-        Span,
-        Is("3d"),
-        "How long a stored object that no row points at is only noted before it is removed. Whoever restored the wrong \
-         database has this time to see it.",
     ),
     setting("sweep.interval", Span, Is("1h"), "How often abandoned uploads and objects without a row are looked for."),
     setting(

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use bytes::Bytes;
@@ -21,6 +21,9 @@ const PATIENCE: usize = 200;
 
 /// Between an answer that says "later" and the next request.
 const BREATH: Duration = Duration::from_millis(50);
+
+/// Images of one client in one repository: with more, one is deleted first.
+const MOST_IMAGES: usize = 12;
 
 /// What happened how often: operation and outcome.
 pub(super) type Tally = Mutex<BTreeMap<(&'static str, String), u64>>;
@@ -47,10 +50,11 @@ impl Client {
         tally: &Arc<Tally>,
     ) -> Self {
         let rng = StdRng::seed_from_u64(seed.wrapping_add(number as u64));
+        let own = Text::from(format!("faults/own-{number}"));
         Self {
             rng,
-            book: Book::new(Duration::from_secs(60 * 60)),
-            own: format!("faults/own-{number}").into(),
+            book: Book::new(own.clone(), site.waits()),
+            own,
             shared: (0..4).map(|index| format!("faults/shared-{index}").into()).collect(),
             tags: (0..3).map(|index| format!("t{number}-{index}").into()).collect(),
             bases: Arc::clone(bases),
@@ -105,6 +109,10 @@ impl Client {
     /// One operation, drawn.
     pub(super) async fn step(&mut self) -> Result<()> {
         let (repository, tag) = self.place();
+        self.book.forget();
+        if self.book.held(&repository).len() > MOST_IMAGES {
+            return self.delete_manifest(&repository).await;
+        }
         match self.rng.random_range(0..100) {
             0..35 => {
                 let image = Arc::new(Image::random(&mut self.rng, &self.bases));
@@ -143,7 +151,7 @@ impl Client {
                     return Ok(());
                 }
                 Some(answer) => {
-                    let lost = image.blobs.iter().find(|blob| !self.book.must_have(repository, &blob.digest));
+                    let lost = image.blobs.iter().find(|blob| !self.book.may_name(repository, &blob.digest));
                     ensure!(lost.is_some() && answer.status == 400, "{path}: {}", answer.shown());
                     return Ok(());
                 }
@@ -206,19 +214,19 @@ impl Client {
             return Ok(());
         }
         let digest = blobs[self.rng.random_range(0..blobs.len())].clone();
-        let ask = Ask::new(Method::DELETE, format!("/v2/{repository}/blobs/{digest}"));
+        let (ask, sent) = (Ask::new(Method::DELETE, format!("/v2/{repository}/blobs/{digest}")), Instant::now());
         let named = self.book.is_named(&repository, &digest, Held::Yes);
         let perhaps = named || self.book.is_named(&repository, &digest, Held::Maybe);
         match self.ask("delete blob", &ask).await? {
             Some(answer) if answer.status == 202 => {
                 ensure!(!named, "{}: a blob that a manifest names was deleted", ask.url);
-                self.book.link(&repository, &digest, Held::No, true);
+                self.book.unlinked(&repository, &digest, true);
             }
-            Some(answer) if answer.status == 404 => self.book.saw_blob(&repository, &digest, false)?,
+            Some(answer) if answer.status == 404 => self.book.saw_blob(&repository, &digest, false, sent)?,
             Some(answer) if answer.status == 409 => ensure!(perhaps, "{}: {}", ask.url, answer.shown()),
             Some(answer) => bail!("{}: {}", ask.url, answer.shown()),
             None if named => {}
-            None => self.book.link(&repository, &digest, Held::No, false),
+            None => self.book.unlinked(&repository, &digest, false),
         }
         Ok(())
     }
@@ -285,12 +293,13 @@ impl Client {
 
     /// Reads a blob that no manifest need name.
     pub(super) async fn pull_blob(&mut self, repository: &Text, digest: &Text) -> Result<()> {
+        let sent = Instant::now();
         match self.get(format!("/v2/{repository}/blobs/{digest}")).await? {
             None => Ok(()),
-            Some((404, _)) => self.book.saw_blob(repository, digest, false),
+            Some((404, _)) => self.book.saw_blob(repository, digest, false, sent),
             Some((200, body)) => {
                 ensure!(sha256(&body) == **digest, "{repository}: {digest} has other content");
-                Ok(())
+                self.book.saw_blob(repository, digest, true, sent)
             }
             Some((status, _)) => bail!("{repository}: blob {digest} answers {status}"),
         }
@@ -305,12 +314,12 @@ impl Client {
     pub(super) async fn has_blob(&mut self, repository: &Text, digest: &Text) -> Result<bool> {
         let ask = Ask::new(Method::HEAD, format!("/v2/{repository}/blobs/{digest}"));
         for _ in 0..PATIENCE {
+            let sent = Instant::now();
             match self.ask("look for blob", &ask).await?.map(|answer| answer.status) {
                 None => {}
-                Some(200) => return Ok(true),
-                Some(404) => {
-                    self.book.saw_blob(repository, digest, false)?;
-                    return Ok(false);
+                Some(status @ (200 | 404)) => {
+                    self.book.saw_blob(repository, digest, status == 200, sent)?;
+                    return Ok(status == 200);
                 }
                 Some(status) => bail!("{}: {status}", ask.url),
             }

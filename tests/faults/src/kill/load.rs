@@ -1,5 +1,6 @@
 //! Clients that work until they are told to stop, and then know what must be there.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -58,6 +59,11 @@ impl Load {
         }
     }
 
+    /// Requests so far.
+    pub(crate) fn requests(&self) -> u64 {
+        self.tally.lock().values().sum()
+    }
+
     /// Waits until each has ended its operation.
     pub(crate) async fn stop(mut self) -> Result<Clients> {
         self.stop.store(true, Ordering::Relaxed);
@@ -73,6 +79,11 @@ impl Load {
 }
 
 impl Clients {
+    /// Answers of servers that were errors, and answers that never came, by status.
+    pub(crate) fn errors(&self) -> BTreeMap<String, u64> {
+        crate::soak::errors(&self.tally.lock())
+    }
+
     /// How many requests were refused for want of room.
     pub(crate) fn full(&self) -> u64 {
         self.tally.lock().iter().filter(|((_, outcome), _)| outcome == "507").map(|(_, count)| count).sum()

@@ -1,12 +1,14 @@
 //! The ways a blob is pushed, each going on after a kill from where the server says it is.
 
+use std::time::Instant;
+
 use anyhow::{Result, bail, ensure};
 use bytes::Bytes;
 use rand::RngExt as _;
 use reqwest::Method;
 
 use super::client::Client;
-use crate::book::{Held, Text};
+use crate::book::Text;
 use crate::goods::Blob;
 use crate::wire::{Answer, Ask};
 
@@ -23,16 +25,17 @@ impl Client {
     pub(super) async fn put_blob(&mut self, repository: &Text, blob: &Blob) -> Result<()> {
         let way = self.rng.random_range(0..4);
         loop {
+            let sent = Instant::now();
             let done = match way {
                 0 => self.put_whole(repository, blob).await?,
                 1 => self.mount(repository, blob).await?,
                 way => self.put_in_parts(repository, blob, way == 2).await?,
             };
             if done {
-                self.book.link(repository, &blob.digest, Held::Yes, true);
+                self.book.linked(repository, &blob.digest, true, sent);
                 return Ok(());
             }
-            self.book.link(repository, &blob.digest, Held::Yes, false);
+            self.book.linked(repository, &blob.digest, false, sent);
         }
     }
 
@@ -92,6 +95,7 @@ impl Client {
         loop {
             let last = blob.size - at <= part;
             let end = if last { blob.size } else { at + part };
+            let began = Instant::now();
             let sent = if last {
                 self.end(location, blob, content.slice(at..), at).await?
             } else {
@@ -108,7 +112,7 @@ impl Client {
                     }
                     // It ends with the blob, or not at all.
                     Stands::Ended if last => {
-                        self.book.link(repository, &blob.digest, Held::Yes, true);
+                        self.book.linked(repository, &blob.digest, true, began);
                         return self.has_blob(repository, &blob.digest).await;
                     }
                     Stands::Ended => bail!("{location}: gone after {acknowledged} acknowledged bytes"),
