@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use wharf_types::{FormatName, ProjectName, RepoName};
+use wharf_types::{Digest, FormatName, ProjectName, RepoName};
 
 /// What may be done with a project or a repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -136,4 +136,9 @@ pub trait Operation: Send + Sync {
 
     /// What it needs.
     fn access(&self) -> Access<'_>;
+
+    /// What inside the repository it is about, for the audit log: a tag, path or name, and content.
+    fn about(&self) -> (Option<&str>, Option<Digest>) {
+        (None, None)
+    }
 }

@@ -113,9 +113,15 @@ impl Accounts {
         self.by_id(id, epoch).await
     }
 
-    /// Whose secret this is, and the id of its row.
-    pub(crate) async fn by_secret(&self, hash: [u8; 32], epoch: i64) -> Result<Option<(Arc<Account>, i64)>, Error> {
-        let known = self.by_secret.get(&hash).await.filter(|known| known.epoch >= epoch).map(|known| known.value);
+    /// Whose secret this is, the id of its row, and whether it was not seen here of late.
+    pub(crate) async fn by_secret(
+        &self,
+        hash: [u8; 32],
+        epoch: i64,
+    ) -> Result<Option<(Arc<Account>, i64, bool)>, Error> {
+        let known = self.by_secret.get(&hash).await;
+        let fresh = known.is_none();
+        let known = known.filter(|known| known.epoch >= epoch).map(|known| known.value);
         let found = match known {
             Some(known) => Some(known),
             None => {
@@ -127,7 +133,7 @@ impl Accounts {
             }
         };
         let Some((id, token)) = found else { return Ok(None) };
-        Ok(self.by_id(id, epoch).await?.map(|account| (account, token)))
+        Ok(self.by_id(id, epoch).await?.map(|account| (account, token, fresh)))
     }
 
     /// The project, if it exists. Missing ones are not kept: they may be created without a new epoch.

@@ -28,6 +28,7 @@ impl Auth {
                 cap: Cap::default(),
                 epoch,
                 at: now,
+                fresh: false,
             }),
             Presented::Bearer(text) if secret::is_secret(text) => {
                 Box::pin(self.by_secret(None, text, from, epoch, now)).await
@@ -52,12 +53,12 @@ impl Auth {
         let hash = secret::hash(text);
         let found = self.0.accounts.by_secret(hash, epoch).await?;
         // The name beside a secret must be its owner's: otherwise logs of proxies would name somebody else.
-        let owned = found.filter(|(account, token)| {
+        let owned = found.filter(|(account, token, _)| {
             let same = |user: &str| bool::from(user.as_bytes().ct_eq(account.subject.name().as_bytes()));
             account.tokens.contains_key(token) && user.is_none_or(same)
         });
         match owned {
-            Some((account, token)) => self.token_identity(account, token, epoch, now),
+            Some((account, token, fresh)) => Ok(Identity { fresh, ..self.token_identity(account, token, epoch, now)? }),
             None => {
                 let guess = Guess::at_token(from, now);
                 let waits = self.0.passwords.throttle().wait(guess);
@@ -83,7 +84,16 @@ impl Auth {
         if let Some(better) = right.rehashed {
             self.keep_better_hash(&account, better).await;
         }
-        self.password_identity(account, epoch, now)
+        Ok(Identity { fresh: right.fresh, ..self.password_identity(account, epoch, now)? })
+    }
+
+    /// The account that was meant by a credential that was refused, if there is one: names that nobody has are not told, because
+    /// people type passwords into the wrong field.
+    pub async fn account_meant(&self, presented: Presented<'_>) -> Option<String> {
+        let Presented::Basic { user, .. } = presented else { return None };
+        let epoch = self.0.accounts.epoch().await.ok()?;
+        let account = self.0.accounts.by_login(user, epoch).await.ok()??;
+        Some(account.subject.name())
     }
 
     /// Keeps a hash in today's form. That it could not be kept is no reason to turn the owner away.

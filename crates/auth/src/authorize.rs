@@ -34,8 +34,18 @@ impl Auth {
     /// # Errors
     /// [`Refused`], which says how to answer.
     pub async fn authorize<O: Operation>(&self, identity: &Identity, op: O) -> Result<Permit<O>, Refused> {
-        let yes = self.decide(identity, op.access(), true).await?;
-        Ok(Permit::new(op, identity.clone(), yes.creates_project))
+        self.judge(identity, op).await.map_err(|refusal| refusal.1)
+    }
+
+    /// As [`Auth::authorize`], for who wants to write down what was refused.
+    ///
+    /// # Errors
+    /// The operation, and [`Refused`], which says how to answer.
+    pub async fn judge<O: Operation>(&self, identity: &Identity, op: O) -> Result<Permit<O>, Box<(O, Refused)>> {
+        match self.decide(identity, op.access(), true).await {
+            Ok(yes) => Ok(Permit::new(op, identity.clone(), yes.creates_project)),
+            Err(refused) => Err(Box::new((op, refused))),
+        }
     }
 
     /// Whether the grants of `identity` allow `access`, for what is no operation of its own: the source of a mount, a link on a

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use wharf_types::{ProjectName, SubjectName, Timestamp};
 
-use crate::ServerRole;
 use crate::account::Account;
 use crate::limit::Limit;
 use crate::scope::Scope;
+use crate::{ServerRole, secret};
 
 /// What a client showed.
 #[derive(Clone, Copy)]
@@ -25,6 +25,20 @@ pub enum Presented<'a> {
     },
     /// HTTP Bearer: a registry token of ours, or a personal token or robot's secret as it is.
     Bearer(&'a str),
+}
+
+impl Presented<'_> {
+    /// What kind of credential it is, in words for the audit log, with the part of a token that may be shown.
+    pub fn kind(&self) -> String {
+        let token = |text: &str| format!("token {}…", secret::hint(text));
+        match self {
+            Self::Nothing => "anonymous".to_owned(),
+            Self::Bearer(text) if secret::is_secret(text) => token(text),
+            Self::Bearer(_) => "registry token".to_owned(),
+            Self::Basic { password, .. } if secret::is_secret(password) => token(password),
+            Self::Basic { .. } => "password".to_owned(),
+        }
+    }
 }
 
 impl fmt::Debug for Presented<'_> {
@@ -130,6 +144,15 @@ pub struct Identity {
     /// The state of identities that `who` was read in, and when.
     pub(crate) epoch: i64,
     pub(crate) at: Timestamp,
+    pub(crate) fresh: bool,
+}
+
+/// An account with one of its credentials, small enough to count by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Caller {
+    subject: Option<i64>,
+    token: Option<i64>,
+    by_registry_token: bool,
 }
 
 /// Where the subject comes from.
@@ -156,6 +179,31 @@ impl Identity {
             Some(_) => format!("registry token by {}", self.credential),
             None => self.credential.to_string(),
         }
+    }
+
+    /// Who it is and by what, to tell from others.
+    pub fn caller(&self) -> Caller {
+        let token = match &self.credential {
+            Credential::Token { id, .. } => Some(*id),
+            Credential::Anonymous | Credential::System | Credential::Password => None,
+        };
+        Caller { subject: self.subject().id(), token, by_registry_token: self.cap.scopes.is_some() }
+    }
+
+    /// Whether it was shown by a registry token, which nobody in particular may have too.
+    pub fn has_registry_token(&self) -> bool {
+        self.cap.scopes.is_some()
+    }
+
+    /// Whether the credential was checked just now and not remembered from an earlier request: then this is a login.
+    pub fn is_fresh(&self) -> bool {
+        self.fresh
+    }
+
+    /// Nobody in particular, for what is written down about a request whose sender was never found out.
+    pub fn nobody(at: Timestamp) -> Self {
+        let (who, credential, cap) = (Who::Nobody, Credential::Anonymous, Cap::default());
+        Self { who, credential, cap, epoch: 0, at, fresh: false }
     }
 
     /// Whether nobody signed in.
@@ -188,6 +236,7 @@ impl Identity {
             cap: Cap::default(),
             epoch: 0,
             at: Timestamp::default(),
+            fresh: false,
         }
     }
 }

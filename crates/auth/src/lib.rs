@@ -43,7 +43,7 @@ pub use admin::users::{NewUser, User};
 pub use admin::{IdentityError, Page};
 pub use auth::Auth;
 pub use config::{Config, Hashing, Throttling};
-pub use identity::{Identity, Origin, Presented, Subject};
+pub use identity::{Caller, Identity, Origin, Presented, Subject};
 pub use instance::{KeyRefused, bind_instance_key};
 pub use key::{InstanceKey, InvalidKey, Unsealable};
 pub use limit::Limit;

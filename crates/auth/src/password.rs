@@ -40,6 +40,8 @@ pub(crate) struct Passwords {
 
 /// A right password.
 pub(crate) struct Right {
+    /// Whether it was checked just now, and not remembered.
+    pub(crate) fresh: bool,
     /// A better hash of it than the stored one, where there is reason for one.
     pub(crate) rehashed: Option<String>,
 }
@@ -79,15 +81,16 @@ impl Passwords {
     pub(crate) async fn verify(&self, attempt: Attempt<'_>, guess: Guess) -> Result<Right, Rejected> {
         let key = self.fingerprint(attempt);
         if attempt.stored.is_some() && self.verified.get(&key).await.is_some() {
-            return Ok(Right { rehashed: None });
+            return Ok(Right { fresh: false, rehashed: None });
         }
-        let mut rehashed = None;
+        let (mut fresh, mut rehashed) = (false, None);
         let verified = self.verified.try_get_with(key, async {
             rehashed = self.verify_afresh(attempt, guess).await?;
+            fresh = true;
             Ok::<(), Rejected>(())
         });
         verified.await.map_err(|rejected| Rejected::clone(&rejected))?;
-        Ok(Right { rehashed })
+        Ok(Right { fresh, rehashed })
     }
 
     async fn verify_afresh(&self, attempt: Attempt<'_>, guess: Guess) -> Result<Option<String>, Rejected> {

@@ -51,7 +51,7 @@ impl Secret {
     }
 
     pub(crate) fn hint(&self) -> &str {
-        &self.0[..HINT]
+        hint(&self.0)
     }
 }
 
@@ -65,6 +65,11 @@ impl fmt::Debug for Secret {
 pub(crate) fn is_secret(text: &str) -> bool {
     let rest = text.strip_prefix(PERSONAL).or_else(|| text.strip_prefix(ROBOT));
     rest.is_some_and(|rest| rest.len() == LENGTH && rest.bytes().all(|b| b.is_ascii_alphanumeric()))
+}
+
+/// The part of a secret that may be shown; of anything else nothing.
+pub(crate) fn hint(text: &str) -> &str {
+    if is_secret(text) { &text[..HINT] } else { "" }
 }
 
 /// Whether `text` begins like a personal token or robot's secret.

@@ -112,6 +112,7 @@ impl Auth {
                 cap: Cap { scopes, limits: None },
                 epoch,
                 at: now,
+                fresh: false,
             }),
         }
     }
@@ -156,6 +157,7 @@ impl Auth {
             cap: Cap::default(),
             epoch,
             at: now,
+            fresh: false,
         })
     }
 
@@ -177,7 +179,7 @@ impl Auth {
         self.0.usage.note(&account, Some(id), now);
         let credential = Credential::Token { id, hint: Arc::clone(&token.hint) };
         let cap = Cap { scopes: None, limits: token.limits.clone() };
-        Ok(Identity { who: Who::Account(account), credential, cap, epoch, at: now })
+        Ok(Identity { who: Who::Account(account), credential, cap, epoch, at: now, fresh: false })
     }
 
     fn claims(&self, identity: &Identity, now: Timestamp, ttl: Duration) -> Claims {

@@ -29,6 +29,14 @@ pub struct Config {
     pub redirect_from: u64,
     /// How long such a link is good for.
     pub redirect_lifetime: Duration,
+    /// How long changes stay in the audit log.
+    pub audit_retention: Duration,
+    /// How long reads, logins and refusals stay in it.
+    pub access_retention: Duration,
+    /// How often reads, logins and refusals are written to the audit log. What is the same in between is one line.
+    pub access_flush: Duration,
+    /// How many lines about them wait in memory at most; what does not fit is dropped and counted.
+    pub access_lines: usize,
     /// Whether an image may be pushed whose layers or configuration are not here. Indexes may always be sparse.
     pub accept_sparse_images: bool,
     /// How long a burst of uploads may delay the index that lists them.
@@ -58,6 +66,10 @@ impl Default for Config {
             event_retention: Duration::from_secs(7 * DAY),
             redirect_from: 1024 * 1024,
             redirect_lifetime: Duration::from_secs(10 * 60),
+            audit_retention: Duration::from_secs(730 * DAY),
+            access_retention: Duration::from_secs(90 * DAY),
+            access_flush: Duration::from_secs(5),
+            access_lines: 20_000,
             accept_sparse_images: false,
             publish_delay: Duration::from_millis(200),
             job_lease: Duration::from_secs(60),

@@ -20,6 +20,7 @@ pub(crate) const OF_THIS_SERVER: &[&str] = &[SWEEP, "backup", "scrub"];
 
 /// The background work of a process.
 pub struct Workers {
+    core: Core,
     stop: CancellationToken,
     tasks: JoinSet<()>,
 }
@@ -43,9 +44,11 @@ pub struct Job {
 
 impl Workers {
     /// Takes no new jobs, and waits for those that run. What is cut off by the end of the process runs again elsewhere.
+    /// Then writes down what of the audit log waits in memory, so it is called when no request is served any more.
     pub async fn stop(mut self) {
         self.stop.cancel();
         while self.tasks.join_next().await.is_some() {}
+        self.core.flush_at_the_end().await;
     }
 }
 
@@ -61,7 +64,8 @@ impl Core {
         }
         tasks.spawn(self.clone().ask_for_sweeps(stop.clone()));
         tasks.spawn(self.clone().keep_collecting(stop.clone()));
-        Workers { stop, tasks }
+        tasks.spawn(self.clone().keep_flushing(stop.clone()));
+        Workers { core: self.clone(), stop, tasks }
     }
 
     async fn work(self, holder: String, stop: CancellationToken) {

@@ -2,6 +2,7 @@
 //!
 //! A handler that holds a permit calls one of these; each use case is one transaction, or says its order of writes.
 
+mod access;
 mod actor;
 pub mod backup;
 mod blob;
@@ -32,6 +33,7 @@ use wharf_db::Db;
 use wharf_storage::Storage;
 use wharf_types::Clock;
 
+pub use access::{AccessCounts, Attempt, Pull, Source};
 pub use actor::Actor;
 pub use blob::{Blob, Mounted};
 pub use collect::{
@@ -50,7 +52,7 @@ pub use referrer::{Descriptor, Referrers};
 pub use repository::{Repository, Target};
 pub use signing::{PublicKey, Signature};
 pub use tag::{Tag, TagMove};
-pub use trail::{AuditFilter, AuditLine};
+pub use trail::{AuditFilter, AuditKey, AuditLine, AuditOrder, AuditPage, InvalidAuditKey};
 pub use upload::Upload;
 pub use wharf_storage::{ByteStream, Depot, Space};
 
@@ -99,6 +101,7 @@ struct Inner {
     blobs: kept::Kept<Blob>,
     wrong_reads: blob::WrongReads,
     referrers: kept::Kept<Referrers>,
+    accesses: access::Accesses,
     active: upload::ActiveUploads,
     inspections: package::Inspections,
     work: tokio::sync::Notify,
@@ -112,6 +115,7 @@ impl Core {
     pub fn new(parts: Parts) -> Self {
         let Parts { db, storage, auth, instance_key, clock, entropy, formats, config } = parts;
         let inner = Inner {
+            accesses: access::Accesses::new(config.access_lines),
             db,
             storage,
             auth,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
-use wharf_db::catalog::{blobs, events, jobs, restores, storages, uploads};
+use wharf_db::catalog::{accesses, audit, blobs, events, jobs, restores, storages, uploads};
 use wharf_db::{Db, Durability};
 use wharf_storage::{ObjectKey, Storage, Stored};
 use wharf_types::{Clock, Timestamp};
@@ -50,7 +50,33 @@ impl Core {
         let trimmed =
             self.inner.db.write(Durability::Relaxed, before, |tx, before| Box::pin(events::trim(tx, *before)));
         trimmed.await.map_err(Error::from)?;
-        Ok(())
+        self.trim_audit(now).await
+    }
+
+    /// In steps, each of which keeps other writers waiting for a moment only.
+    async fn trim_audit(&self, now: Timestamp) -> Result<()> {
+        const STEP: i64 = 500;
+        let config = &self.inner.config;
+        let (accesses_before, changes_before) =
+            (now.before(config.access_retention), now.before(config.audit_retention));
+        loop {
+            let trimmed = self
+                .inner
+                .db
+                .write(Durability::Relaxed, accesses_before, |tx, before| Box::pin(accesses::trim(tx, *before, STEP)));
+            if trimmed.await.map_err(Error::from)? == 0 {
+                break;
+            }
+        }
+        loop {
+            let trimmed = self
+                .inner
+                .db
+                .write(Durability::Relaxed, changes_before, |tx, before| Box::pin(audit::trim(tx, *before, STEP)));
+            if trimmed.await.map_err(Error::from)? == 0 {
+                return Ok(());
+            }
+        }
     }
 
     async fn forget_abandoned(&self, before: Timestamp) -> Result<()> {

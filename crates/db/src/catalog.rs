@@ -1,6 +1,7 @@
 //! What Wharf holds, one file per aggregate. Functions take an open transaction and do one statement's worth of work;
 //! `core` strings them together.
 
+pub mod accesses;
 pub mod audit;
 mod batch;
 pub mod blobs;
@@ -22,4 +23,5 @@ pub mod reviews;
 pub mod signing_keys;
 pub mod storages;
 pub mod tags;
+pub mod trail;
 pub mod uploads;

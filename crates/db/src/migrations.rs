@@ -13,4 +13,5 @@ pub(crate) const ALL: &[Migration] = &[
     Migration { number: 5, name: "second thoughts", sql: include_str!("migrations/0005_second_thoughts.sql") },
     Migration { number: 6, name: "collection", sql: include_str!("migrations/0006_collection.sql") },
     Migration { number: 7, name: "backups", sql: include_str!("migrations/0007_backups.sql") },
+    Migration { number: 8, name: "accesses", sql: include_str!("migrations/0008_accesses.sql") },
 ];

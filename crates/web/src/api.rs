@@ -34,7 +34,7 @@ use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{Method, Request, Response};
 use wharf_auth::Operation;
-use wharf_core::Core;
+use wharf_core::{Attempt, Core};
 use wharf_types::FormatName;
 use wharf_wire::{Answer, Body, Context, Credentials, Handled, Refusal};
 
@@ -99,12 +99,18 @@ impl Api {
     ) -> Result<Response<Body>, Problem> {
         let run = call.endpoint.run.clone();
         let credentials = Credentials::from_headers(&head.headers).map_err(Refusal::from)?;
-        let identity = core.auth().authenticate(credentials.presented(), context.address).await?;
+        let identity = core.sign_in(credentials.presented(), context.source()).await.map_err(Refusal::from)?;
         *actor = identity.subject().name();
-        let permit = core.auth().authorize(&identity, call).await?;
+        let permit = core.admit(&identity, call, context.source()).await.map_err(Refusal::from)?;
+        let attempt = Attempt::of(&permit);
         let content_type = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let reply = run(Ask { permit, core, context, formats: &self.formats, content_type }, body).await?;
-        Ok(reply.respond(context))
+        match run(Ask { permit, core, context, formats: &self.formats, content_type }, body).await {
+            Ok(reply) => Ok(reply.respond(context)),
+            Err(problem) => {
+                core.failed(attempt.as_ref(), problem.status().as_u16(), context.source());
+                Err(problem)
+            }
+        }
     }
 }
 

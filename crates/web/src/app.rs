@@ -126,13 +126,15 @@ impl App {
     /// [`AppError`].
     pub fn new(core: Core, doors: Vec<Box<dyn Door>>, api: Api, config: &Config) -> Result<Arc<Self>, AppError> {
         let vantage = Vantage::new(config, core.auth().config().service.clone())?;
+        let metrics = Metrics::default();
+        metrics.watch_trail(&core);
         Ok(Arc::new(Self {
             mounts: mounts(&doors)?,
             core,
             doors,
             api,
             vantage,
-            metrics: Metrics::default(),
+            metrics,
             metrics_access: config.metrics.clone(),
             access_log: config.access_log,
             longest_uri: config.limits.uri_bytes,

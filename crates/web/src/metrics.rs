@@ -2,6 +2,7 @@
 
 mod collection;
 mod process;
+mod trail;
 
 use std::fmt;
 use std::time::Duration;
@@ -16,7 +17,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
-use wharf_core::Space;
+use wharf_core::{Core, Space};
 
 /// From a manifest in memory to a layer over a slow line.
 const SECONDS: [f64; 14] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 300.0];
@@ -109,6 +110,11 @@ impl Metrics {
     /// Adds metrics that are asked for at each scrape.
     pub fn collect(&self, collector: Box<dyn Collector>) {
         self.registry.write().register_collector(collector);
+    }
+
+    /// Adds what the audit log has to say of itself.
+    pub(crate) fn watch_trail(&self, core: &Core) {
+        self.collect(Box::new(trail::Trail(core.clone())));
     }
 
     /// Everything in the text form of OpenMetrics.

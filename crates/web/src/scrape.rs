@@ -69,8 +69,8 @@ async fn permitted(
         "metrics-token".clone_into(actor);
         return Ok(());
     }
-    let identity = core.auth().authenticate(credentials.presented(), context.address).await?;
+    let identity = core.sign_in(credentials.presented(), context.source()).await?;
     *actor = identity.subject().name();
-    let _permit = core.auth().authorize(&identity, Scrape).await?;
+    let _permit = core.admit(&identity, Scrape, context.source()).await?;
     Ok(())
 }

@@ -82,6 +82,7 @@ async fn issue(core: &Core, head: &Parts, body: Body, context: &Context, actor: 
         () if ask.offline => auth.issue_refresh(&identity, &ask.client_id, now)?,
         () => None,
     };
+    core.issued_token(&identity, context.source());
     Ok(Issued {
         access_token: issued.token.clone(),
         token: issued.token,
@@ -135,14 +136,20 @@ impl Ask {
     async fn identity(&self, core: &Core, head: &Parts, context: &Context) -> Result<Identity, No> {
         if head.method != Method::POST {
             let credentials = Credentials::from_headers(&head.headers).map_err(Refusal::from).map_err(No::Refusal)?;
-            return Ok(core.auth().authenticate(credentials.presented(), context.address).await?);
+            return Ok(core.sign_in(credentials.presented(), context.source()).await?);
         }
         match self.grant_type.as_deref() {
             Some("password") => {
                 let presented = Presented::Basic { user: &self.username, password: &self.password };
-                Ok(core.auth().authenticate(presented, context.address).await?)
+                Ok(core.sign_in(presented, context.source()).await?)
             }
-            Some("refresh_token") => Ok(core.auth().redeem_refresh(&self.refresh_token).await?),
+            Some("refresh_token") => match core.auth().redeem_refresh(&self.refresh_token).await {
+                Ok(identity) => Ok(identity),
+                Err(rejected) => {
+                    core.refused_refresh(&rejected, context.source());
+                    Err(rejected.into())
+                }
+            },
             _ => {
                 let message = "grant_type must be password or refresh_token".to_owned();
                 Err(No::Form(StatusCode::BAD_REQUEST, "UNSUPPORTED", message))

@@ -121,6 +121,25 @@ impl Client {
 
     /// Sends a request; the answer is null if there is nothing to say.
     pub(crate) async fn send(&self, call: &Call<'_>) -> Outcome<Value> {
+        let response = self.ask(call).await?;
+        let content = response.bytes().await.map_err(|error| problem::unreachable(&self.base, &error))?;
+        if content.is_empty() {
+            return Ok(Value::Null);
+        }
+        serde_json::from_slice(&content).map_err(|_| problem::no_wharf(&self.base))
+    }
+
+    /// Sends a request and prints its answer as it comes. An answer that breaks off is a failure: half a copy is none.
+    pub(crate) async fn copy(&self, call: &Call<'_>) -> Outcome {
+        let mut response = self.ask(call).await?;
+        while let Some(chunk) = response.chunk().await.map_err(|error| problem::unreachable(&self.base, &error))? {
+            out::result(&chunk).map_err(|error| Failure::new(format!("the result cannot be written: {error}")))?;
+        }
+        Ok(())
+    }
+
+    /// Sends a request; what was refused is a failure.
+    async fn ask(&self, call: &Call<'_>) -> Outcome<reqwest::Response> {
         let Some(route) = wharf_web::api::route(call.operation) else {
             return Err(Failure::new(format!("this program knows no operation {}", call.operation)));
         };
@@ -137,14 +156,11 @@ impl Client {
         };
         let response = request.send().await.map_err(|error| problem::unreachable(&self.base, &error))?;
         let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
         let content = response.bytes().await.map_err(|error| problem::unreachable(&self.base, &error))?;
-        if !status.is_success() {
-            return Err(problem::told(&self.base, status, &content));
-        }
-        if content.is_empty() {
-            return Ok(Value::Null);
-        }
-        serde_json::from_slice(&content).map_err(|_| problem::no_wharf(&self.base))
+        Err(problem::told(&self.base, status, &content))
     }
 
     /// The items of a list, page after page.

@@ -17,6 +17,12 @@ pub(crate) fn raw(content: &[u8]) {
     let _ = out.write_all(content).and_then(|()| out.flush());
 }
 
+/// A part of a result that is only good if it is whole.
+pub(crate) fn result(content: &[u8]) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(content).and_then(|()| out.flush())
+}
+
 /// A remark beside the result.
 pub(crate) fn note(text: impl AsRef<str>) {
     let _ = writeln!(std::io::stderr().lock(), "{}", text.as_ref());

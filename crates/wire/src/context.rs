@@ -24,6 +24,11 @@ impl Context {
         if self.base_url_is_configured { format!("{}{path}", self.base_url) } else { path.to_owned() }
     }
 
+    /// For what is noted of it.
+    pub fn source(&self) -> wharf_core::Source<'_> {
+        wharf_core::Source { address: self.address, request_id: &self.request_id }
+    }
+
     /// For the audit log.
     pub fn origin(&self) -> wharf_auth::Origin {
         wharf_auth::Origin { address: self.address, request_id: Some(self.request_id.clone()) }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use http::header::WWW_AUTHENTICATE;
 use http::{HeaderValue, Request, Response};
 use wharf_auth::Operation;
-use wharf_core::{Core, Format};
+use wharf_core::{Attempt, Core, Format};
 use wharf_types::FormatName;
 
 use crate::{Answer, Body, Context, Credentials, Protocol, Refusal, Scheme};
@@ -102,9 +102,9 @@ impl<P: Protocol> Door for Mounted<P> {
         let mut actor = String::new();
         let permitted = async {
             let credentials = Credentials::from_headers(&head.headers)?;
-            let identity = core.auth().authenticate(credentials.presented(), context.address).await?;
+            let identity = core.sign_in(credentials.presented(), context.source()).await?;
             actor = identity.subject().name();
-            Ok::<_, Refusal>(core.auth().authorize(&identity, operation).await?)
+            Ok::<_, Refusal>(core.admit(&identity, operation, context.source()).await?)
         };
         let permit = match permitted.await {
             Ok(permit) => permit,
@@ -116,9 +116,14 @@ impl<P: Protocol> Door for Mounted<P> {
             }
         };
         let request = Request::from_parts(head, body);
+        let attempt = Attempt::of(&permit);
         let (response, error) = match self.0.serve(core, permit, request, context).await {
             Ok(response) => (response, None),
-            Err(error) => (error.respond(context), error.log()),
+            Err(error) => {
+                let response = error.respond(context);
+                core.failed(attempt.as_ref(), response.status().as_u16(), context.source());
+                (response, error.log())
+            }
         };
         Handled { response, operation: name, actor, error }
     }

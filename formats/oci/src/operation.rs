@@ -185,4 +185,34 @@ impl Operation for Op {
             },
         }
     }
+
+    fn about(&self) -> (Option<&str>, Option<Digest>) {
+        match self {
+            Self::ReadManifest { reference, .. } | Self::DeleteManifest { reference, .. } => of_reference(reference),
+            Self::PutManifest { reference, digest, .. } => {
+                let (tag, named) = of_reference(reference);
+                (tag, named.or(*digest))
+            }
+            Self::ReadBlob { digest, .. }
+            | Self::DeleteBlob { digest, .. }
+            | Self::UploadWhole { digest, .. }
+            | Self::Mount { digest, .. }
+            | Self::FinishUpload { digest, .. }
+            | Self::Referrers { subject: digest, .. } => (None, Some(*digest)),
+            Self::Ping
+            | Self::Catalog { .. }
+            | Self::Tags { .. }
+            | Self::BeginUpload { .. }
+            | Self::UploadStatus { .. }
+            | Self::Append { .. }
+            | Self::CancelUpload { .. } => (None, None),
+        }
+    }
+}
+
+fn of_reference(reference: &Reference) -> (Option<&str>, Option<Digest>) {
+    match reference {
+        Reference::Tag(tag) => (Some(tag.as_str()), None),
+        Reference::Digest(digest) => (None, Some(*digest)),
+    }
 }

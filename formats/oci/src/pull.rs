@@ -7,8 +7,9 @@ use http::header::{
 };
 use http::request::Parts;
 use http::{HeaderMap, Method, Response, StatusCode};
-use wharf_core::{Blob, Target};
-use wharf_types::{Digest, Reference};
+use wharf_auth::Operation as _;
+use wharf_core::{Blob, Pull, Target};
+use wharf_types::{Digest, Reference, RepoName};
 use wharf_wire::{Body, ByteRange, bytes, empty, etag, is_unchanged, stream};
 
 use crate::upload::CONTENT_DIGEST;
@@ -66,7 +67,9 @@ pub(crate) async fn manifest(call: Call<'_>, head: &Parts) -> Result<Response<Bo
             (manifest.digest, manifest.media_type.clone(), size, bytes(manifest.content.clone()))
         }
     };
-    if is_known(head, &digest) {
+    let known = is_known(head, &digest);
+    note_manifest(&call, head, known, digest);
+    if known {
         return Ok(unchanged(&digest));
     }
     let mut response = Response::new(body);
@@ -82,6 +85,23 @@ pub(crate) async fn manifest(call: Call<'_>, head: &Parts) -> Result<Response<Bo
     Ok(response)
 }
 
+/// Handing it out is a pull. Whoever only asks where a tag points will ask for the digest next, if it is new to them, and then
+/// nobody knows of the tag: so that is noted too, by another name. Asking whether a digest is here is not.
+fn note_manifest(call: &Call<'_>, head: &Parts, unchanged: bool, digest: Digest) {
+    let Op::ReadManifest { name, reference } = call.permit.op() else { return };
+    let tag = match reference {
+        Reference::Tag(tag) => Some(tag.as_str()),
+        Reference::Digest(_) => None,
+    };
+    let action = match head.method == Method::HEAD || unchanged {
+        false => call.permit.op().name(),
+        true if tag.is_some() => "tag.resolve",
+        true => return,
+    };
+    let pull = Pull { identity: call.permit.identity(), action, format: NAME, name, tag, digest };
+    call.core.pulled(&pull, call.context.source());
+}
+
 pub(crate) async fn blob(call: Call<'_>, head: &Parts) -> Result<Response<Body>, Error> {
     let Op::ReadBlob { name, digest } = call.permit.op() else { return Err(Error::NoSuchEndpoint) };
     let blob = call.core.blob(&Target::new(NAME, name.clone()), digest).await?;
@@ -92,6 +112,7 @@ pub(crate) async fn blob(call: Call<'_>, head: &Parts) -> Result<Response<Body>,
         && let Some(link) = call.core.blob_link(&blob).await
         && let Ok(location) = HeaderValue::try_from(link)
     {
+        note_blob(&call, name, *digest);
         return Ok(elsewhere(digest, location));
     }
     let wanted = wanted_range(head, digest);
@@ -104,7 +125,16 @@ pub(crate) async fn blob(call: Call<'_>, head: &Parts) -> Result<Response<Body>,
         true => empty(),
         false => stream(call.core.open_blob(&blob, range.clone()).await?),
     };
+    if head.method == Method::GET {
+        note_blob(&call, name, *digest);
+    }
     Ok(part_of(&blob, status, &range, body))
+}
+
+fn note_blob(call: &Call<'_>, name: &RepoName, digest: Digest) {
+    let (identity, action) = (call.permit.identity(), call.permit.op().name());
+    let pull = Pull { identity, action, format: NAME, name, tag: None, digest };
+    call.core.pulled(&pull, call.context.source());
 }
 
 /// The storage hands the content out, or the part that a client asks it for.

@@ -109,6 +109,22 @@ impl Auth {
         self.0.db.snapshot(name, |tx, name| Box::pin(user(tx, name))).await
     }
 
+    /// Since when the account behind an identity exists: what is older was done by somebody else of the same name.
+    ///
+    /// # Errors
+    /// Those of the database; [`IdentityError::NoSuch`] if there is no account, or none any more.
+    pub async fn known_since(&self, identity: &Identity) -> Result<Timestamp, IdentityError> {
+        let (kind, name) = match identity.subject() {
+            Subject::User { name, .. } => (Kind::User, name),
+            Subject::Robot { name, .. } => (Kind::Robot, name),
+            other => return Err(IdentityError::NoSuch { what: "account", name: other.name() }),
+        };
+        let args = (kind, name);
+        let found = self.0.db.read(&args, |tx, (kind, name)| Box::pin(subjects::find(tx, *kind, name))).await?;
+        let unknown = || IdentityError::NoSuch { what: "account", name: name.to_string() };
+        Ok(found.ok_or_else(unknown)?.created_at)
+    }
+
     /// Sets a password and ends the sessions of the old one. Their own password users change by showing the old one: a token
     /// that got lost must not lock its owner out.
     ///

@@ -2,7 +2,7 @@
 
 use wharf_types::{Digest, Timestamp};
 
-use crate::{Result, Row, Tx};
+use crate::{Result, Tx};
 
 /// One line of the audit log.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -31,15 +31,6 @@ pub struct Entry {
     pub detail: Option<String>,
 }
 
-/// A line with the number it pages by.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
-    /// Ever growing.
-    pub id: i64,
-    /// The line.
-    pub entry: Entry,
-}
-
 /// Writes a line.
 ///
 /// # Errors
@@ -66,62 +57,14 @@ pub async fn append(tx: &mut Tx<'_>, entry: &Entry) -> Result<()> {
     Ok(())
 }
 
-/// Which lines are asked for; every part that is given must hold.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Filter {
-    /// Of this actor.
-    pub actor: Option<String>,
-    /// About this project.
-    pub project: Option<String>,
-    /// About this repository, by its canonical name.
-    pub repository: Option<String>,
-    /// About this content.
-    pub digest: Option<Digest>,
-    /// Not older than this.
-    pub since: Option<Timestamp>,
-}
-
-/// Newest first, up to `limit` lines older than `before`.
+/// Removes up to `limit` lines older than `before`, the oldest first, and says how many.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn page(tx: &mut Tx<'_>, filter: &Filter, before: Option<i64>, limit: i64) -> Result<Vec<Line>> {
-    let rows = tx
-        .query(
-            "SELECT id, at, actor, credential, action, project, repository, subject, digest, address, request_id, detail
-             FROM audit WHERE id < ?1 AND (actor = ?3 OR ?3 IS NULL) AND (project = ?4 OR ?4 IS NULL)
-               AND (repository = ?5 OR ?5 IS NULL) AND (digest = ?6 OR ?6 IS NULL)
-               AND at >= ?7
-             ORDER BY id DESC LIMIT ?2",
-            &[
-                &before.unwrap_or(i64::MAX),
-                &limit,
-                &filter.actor,
-                &filter.project,
-                &filter.repository,
-                &filter.digest,
-                &filter.since.unwrap_or_default(),
-            ],
-        )
-        .await?;
-    rows.iter().map(line).collect()
-}
-
-fn line(row: &Row) -> Result<Line> {
-    Ok(Line {
-        id: row.get(0)?,
-        entry: Entry {
-            at: row.get(1)?,
-            actor: row.get(2)?,
-            credential: row.get(3)?,
-            action: row.get(4)?,
-            project: row.get(5)?,
-            repository: row.get(6)?,
-            subject: row.get(7)?,
-            digest: row.get(8)?,
-            address: row.get(9)?,
-            request_id: row.get(10)?,
-            detail: row.get(11)?,
-        },
-    })
+pub async fn trim(tx: &mut Tx<'_>, before: Timestamp, limit: i64) -> Result<u64> {
+    tx.execute(
+        "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < ?1 ORDER BY at, id LIMIT ?2)",
+        &[&before, &limit],
+    )
+    .await
 }

@@ -49,7 +49,7 @@ pub(super) async fn change_password(ask: Ask<'_>, body: Json<PasswordChange>) ->
     };
     let Json(PasswordChange { new, old }) = body;
     let shown = Presented::Basic { user: name.as_str(), password: &old };
-    let owner = ask.core.auth().authenticate(shown, ask.context.address).await;
+    let owner = ask.core.sign_in(shown, ask.context.source()).await;
     let owner = owner.map_err(|rejected| match rejected {
         wharf_auth::Rejected::BadCredentials => {
             Problem::new(http::StatusCode::FORBIDDEN, "forbidden", "the old password is not the one you have")

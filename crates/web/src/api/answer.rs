@@ -1,14 +1,20 @@
 //! What handlers answer.
 
+use std::marker::PhantomData;
+
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION};
 use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
-use wharf_wire::{Body, Context, bytes, empty};
+use wharf_core::ByteStream;
+use wharf_wire::{Body, Context, bytes, empty, stream};
 
 use super::body::Json;
 use super::endpoint::Form;
 use super::problem::Problem;
+
+/// <https://github.com/ndjson/ndjson-spec>
+const JSON_LINES: &str = "application/x-ndjson";
 
 /// What a handler can give.
 pub(super) trait Output: Send {
@@ -25,9 +31,17 @@ pub(super) trait Output: Send {
 /// An answer, but for what depends on the request.
 pub(super) struct Reply {
     status: StatusCode,
-    content: Option<(&'static str, bytes::Bytes)>,
+    content: Option<(&'static str, Content)>,
     location: Option<String>,
 }
+
+enum Content {
+    Whole(bytes::Bytes),
+    Flowing(Body),
+}
+
+/// One JSON value a line, made while the client takes them.
+pub(super) struct Lines<T>(pub(super) ByteStream, pub(super) PhantomData<T>);
 
 /// Something was made, and is found at this path.
 pub(super) struct Created<T>(pub(super) String, pub(super) T);
@@ -62,6 +76,19 @@ impl<T: Serialize + ToSchema + Send> Output for Created<T> {
     }
 }
 
+impl<T: Serialize + ToSchema + Send> Output for Lines<T> {
+    const STATUS: StatusCode = StatusCode::OK;
+
+    fn form() -> Option<Form> {
+        Some(Form { media_type: JSON_LINES, ..Form::json::<T>() })
+    }
+
+    fn reply(self) -> Result<Reply, Problem> {
+        let content = Some((JSON_LINES, Content::Flowing(stream(self.0))));
+        Ok(Reply { status: Self::STATUS, content, location: None })
+    }
+}
+
 impl Output for Done {
     const STATUS: StatusCode = StatusCode::NO_CONTENT;
 
@@ -82,7 +109,7 @@ impl Output for Ready {
     }
 
     fn reply(self) -> Result<Reply, Problem> {
-        Ok(Reply { status: Self::STATUS, content: Some((self.0, self.1)), location: None })
+        Ok(Reply { status: Self::STATUS, content: Some((self.0, Content::Whole(self.1))), location: None })
     }
 }
 
@@ -90,7 +117,8 @@ impl Reply {
     /// The response.
     pub(super) fn respond(self, context: &Context) -> Response<Body> {
         let (media_type, body) = match self.content {
-            Some((media_type, content)) => (Some(media_type), bytes(content)),
+            Some((media_type, Content::Whole(content))) => (Some(media_type), bytes(content)),
+            Some((media_type, Content::Flowing(body))) => (Some(media_type), body),
             None => (None, empty()),
         };
         let mut response = Response::new(body);
@@ -108,7 +136,7 @@ impl Reply {
     }
 }
 
-fn json<T: Serialize>(value: &T) -> Result<(&'static str, bytes::Bytes), Problem> {
+fn json<T: Serialize>(value: &T) -> Result<(&'static str, Content), Problem> {
     let content = serde_json::to_vec(value).map_err(Problem::internal)?;
-    Ok(("application/json", content.into()))
+    Ok(("application/json", Content::Whole(content.into())))
 }

@@ -95,6 +95,19 @@ impl Operation for Call {
             }
         }
     }
+
+    fn about(&self) -> (Option<&str>, Option<Digest>) {
+        let mut about = (None, None);
+        for (_, place) in &self.places {
+            match place {
+                Place::Tag(tag) | Place::Reference(Reference::Tag(tag)) => about.0 = Some(tag.as_str()),
+                Place::Reference(Reference::Digest(digest)) | Place::Digest(digest) => about.1 = Some(*digest),
+                Place::Subject(name) => about.0 = Some(name.as_str()),
+                Place::Project(_) | Place::Format(_) | Place::Repository(_) | Place::Number(_) => {}
+            }
+        }
+        about
+    }
 }
 
 impl Place {

@@ -42,6 +42,10 @@ pub(crate) struct Details<'a> {
 
 impl Problem {
     /// A problem of the client's making.
+    pub(crate) fn status(&self) -> StatusCode {
+        self.0.status
+    }
+
     pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl ToString) -> Self {
         Self(Box::new(Parts { status, code, detail: detail.to_string(), hint: None, header: None, log: None }))
     }

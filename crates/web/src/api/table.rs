@@ -50,6 +50,7 @@ fn about_the_server() -> Vec<Endpoint> {
         row(GET, "/api/v1/jobs", "jobs.list", Server(InspectServer), jobs::list, "Background jobs that are not done").query(&jobs::FILTER),
         row(POST, "/api/v1/jobs/{job}/retry", "jobs.retry", Server(ManageServer), jobs::retry, "Gives a dead job another chance"),
         row(GET, "/api/v1/audit", "audit.list", Server(ServerVerb::ReadAudit), audit::everything, "Who did what, newest first").query(&audit::EVERYTHING),
+        row(GET, "/api/v1/audit/export", "audit.export", Server(ServerVerb::ReadAudit), audit::export, "Who did what, oldest first, one JSON object a line").query(&audit::EXPORT),
     ]
 }
 
@@ -70,6 +71,7 @@ fn own_account() -> Vec<Endpoint> {
     vec![
         row(GET, "/api/v1/whoami", "whoami", SignedIn, account::whoami, "Who the caller is"),
         row(PUT, "/api/v1/account/password", "account.change-password", OwnAccount, account::change_password, "Changes the caller's password"),
+        row(GET, "/api/v1/account/audit", "audit.list-own", OwnAccount, audit::own, "What the caller did, newest first").query(&audit::OWN),
         row(GET, "/api/v1/account/tokens", "tokens.list", OwnAccount, tokens::list, "The caller's personal tokens").query(&PAGE),
         row(POST, "/api/v1/account/tokens", "tokens.create", OwnAccount, tokens::create, "Makes a personal token; the secret is shown this once"),
         row(DELETE, "/api/v1/account/tokens/{token}", "tokens.revoke", OwnAccount, tokens::revoke, "Ends a personal token at once"),
@@ -122,6 +124,7 @@ fn in_projects() -> Vec<Endpoint> {
         row(PUT, "/api/v1/projects/{project}/grants", "grants.put", Project(Govern), grants::put, "Gives a role in a project, or changes it"),
         row(DELETE, "/api/v1/projects/{project}/grants", "grants.remove", Project(Govern), grants::remove, "Takes a role in a project away").query(&grants::WHICH),
         row(GET, "/api/v1/projects/{project}/audit", "audit.list-project", Project(Verb::ReadAudit), audit::of_project, "Who did what in a project, newest first").query(&audit::PROJECT),
+        row(GET, "/api/v1/projects/{project}/audit/export", "audit.export-project", Project(Verb::ReadAudit), audit::export_of_project, "Who did what in a project, oldest first, one JSON object a line").query(&audit::EXPORT_PROJECT),
     ]
 }
 

@@ -163,6 +163,9 @@ impl Config {
         set(&mut core.review_delay, self.span("retention.unreferenced"));
         set(&mut core.generation_retention, self.span("retention.generations"));
         set(&mut core.event_retention, self.span("retention.events"));
+        set(&mut core.audit_retention, self.span("audit.retention"));
+        set(&mut core.access_retention, self.span("audit.access_retention"));
+        set(&mut core.access_lines, self.number("audit.buffer"));
         set(&mut core.redirect_from, self.size("storage.redirect_from"));
         set(&mut core.redirect_lifetime, self.span("storage.redirect_lifetime"));
         set(&mut core.accept_sparse_images, Some(self.is_on("push.accept_sparse_images")));

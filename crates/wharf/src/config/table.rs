@@ -311,6 +311,15 @@ pub(crate) static SETTINGS: &[Setting] = &[
         Is("4GiB"),
         "The most bytes a second that the collector removes from the storage.",
     ),
+    setting("audit.retention", Span, Is("730d"), "How long changes stay in the audit log."),
+    setting("audit.access_retention", Span, Is("90d"), "How long pulls, logins and refusals stay in the audit log."),
+    setting(
+        "audit.buffer",
+        Number,
+        Is("20000"),
+        "How many different pulls, logins and refusals wait in memory to be written, every few seconds or when the database is \
+         back. What does not fit is dropped, counted, and the count is a line of the log.",
+    ),
     setting("sweep.interval", Span, Is("1h"), "How often abandoned uploads and objects without a row are looked for."),
     setting(
         "sweep.grace",

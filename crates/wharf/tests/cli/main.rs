@@ -1,6 +1,7 @@
 //! The real program: started, typed at, stopped.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a helper that cannot help has failed the test")]
 
+mod audit;
 mod backup;
 mod commands;
 mod configuration;

@@ -13,6 +13,7 @@ mod refusal;
 mod remains;
 mod repository;
 
+mod audit;
 mod bombs;
 mod catalog;
 mod chunks;

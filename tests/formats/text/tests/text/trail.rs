@@ -1,7 +1,7 @@
 //! Who did what.
 
 use wharf_auth::Role;
-use wharf_core::{AuditFilter, AuditLine};
+use wharf_core::{AuditFilter, AuditLine, AuditOrder};
 use wharf_testkit::{TestServer, sha256};
 
 use crate::backend::on_every_database;
@@ -14,9 +14,8 @@ on_every_database! {
 }
 
 async fn lines(server: &TestServer, filter: AuditFilter) -> Vec<AuditLine> {
-    let mut lines = server.core().audit(&filter, None, 100).await.expect("the audit log");
-    lines.reverse();
-    lines
+    let changes = AuditFilter { outcome: Some("ok".to_owned()), ..filter };
+    server.core().audit(&changes, None, AuditOrder::OldestFirst, 100).await.expect("the audit log").lines
 }
 
 fn about(name: &str) -> AuditFilter {

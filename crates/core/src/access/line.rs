@@ -1,0 +1,305 @@
+//! One line before it is written: what makes two of them the same.
+
+use std::borrow::Cow;
+use std::hash::{Hash, Hasher};
+use std::net::IpAddr;
+
+use wharf_auth::{Access, Caller, Identity, Operation, Permit, Refused, Rejected};
+use wharf_db::catalog::accesses;
+use wharf_types::{Digest, FormatName, ProjectName, RepoName, Timestamp};
+
+/// What came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Outcome {
+    /// It was done.
+    Done,
+    /// It was not allowed.
+    Denied(Reason),
+    /// It was allowed and did not happen, answered with this status.
+    Failed(u16),
+}
+
+/// Why not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Reason {
+    BadCredentials,
+    Throttled,
+    Expired,
+    Disabled,
+    SignIn,
+    Scope,
+    Hidden,
+    Forbidden,
+}
+
+/// Where a request came from.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Source<'a> {
+    /// The client's address.
+    pub address: Option<IpAddr>,
+    /// The request.
+    pub request_id: &'a str,
+}
+
+impl Outcome {
+    pub(crate) fn rejected(rejected: &Rejected) -> Option<Self> {
+        Some(Self::Denied(match rejected {
+            Rejected::BadCredentials => Reason::BadCredentials,
+            Rejected::Throttled { .. } => Reason::Throttled,
+            Rejected::Expired => Reason::Expired,
+            Rejected::Disabled => Reason::Disabled,
+            Rejected::Unavailable(_) => return None,
+        }))
+    }
+
+    pub(crate) fn refused(refused: &Refused) -> Option<Self> {
+        Some(Self::Denied(match refused {
+            Refused::SignIn { .. } => Reason::SignIn,
+            Refused::Narrow { .. } => Reason::Scope,
+            Refused::Hidden { .. } => Reason::Hidden,
+            Refused::Forbidden { .. } => Reason::Forbidden,
+            Refused::Unavailable(_) => return None,
+        }))
+    }
+
+    /// As the audit log has it.
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "ok",
+            Self::Denied(_) => "denied",
+            Self::Failed(_) => "failed",
+        }
+    }
+
+    fn detail(self) -> Option<Cow<'static, str>> {
+        Some(match self {
+            Self::Done => return None,
+            Self::Failed(status) => format!("answered {status}").into(),
+            Self::Denied(reason) => match reason {
+                Reason::BadCredentials => "unknown name or wrong secret",
+                Reason::Throttled => "too many failed attempts",
+                Reason::Expired => "the credential has expired",
+                Reason::Disabled => "the account is disabled",
+                Reason::SignIn => "not signed in",
+                Reason::Scope => "the registry token does not cover it",
+                Reason::Hidden => "hidden: answered as if it did not exist",
+                Reason::Forbidden => "forbidden",
+            }
+            .into(),
+        })
+    }
+}
+
+/// Something that is to be noted, borrowed from the request.
+pub(crate) struct Seen<'a> {
+    pub(crate) identity: &'a Identity,
+    /// For a credential that nobody has: what kind it is.
+    pub(crate) presented: Option<&'a str>,
+    pub(crate) action: &'static str,
+    pub(crate) outcome: Outcome,
+    pub(crate) format: Option<FormatName>,
+    pub(crate) project: Option<&'a str>,
+    pub(crate) repository: Option<&'a str>,
+    pub(crate) subject: Option<&'a str>,
+    pub(crate) digest: Option<Digest>,
+    pub(crate) source: Source<'a>,
+}
+
+/// A line, with all that tells it from others.
+pub(super) struct Line {
+    pub(super) hash: u64,
+    caller: Caller,
+    actor: String,
+    presented: Option<Box<str>>,
+    credential: String,
+    action: &'static str,
+    outcome: Outcome,
+    pub(super) format: Option<FormatName>,
+    project: Option<Box<str>>,
+    repository: Option<Box<str>>,
+    subject: Option<Box<str>>,
+    digest: Option<Digest>,
+    address: Option<IpAddr>,
+    request_id: Box<str>,
+    at: Timestamp,
+    last_at: Timestamp,
+    times: u64,
+}
+
+/// Names and tags are short by their grammar; what has none is cut here.
+const LONGEST: usize = 512;
+
+fn cut(text: &str) -> &str {
+    let mut end = text.len().min(LONGEST);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+impl<'a> Seen<'a> {
+    /// Something about the server as a whole.
+    pub(crate) fn new(identity: &'a Identity, action: &'static str, outcome: Outcome, source: Source<'a>) -> Self {
+        Self {
+            identity,
+            presented: None,
+            action,
+            outcome,
+            format: None,
+            project: None,
+            repository: None,
+            subject: None,
+            digest: None,
+            source,
+        }
+    }
+
+    /// About what `access` is about.
+    pub(crate) fn at(mut self, access: &Access<'a>) -> Self {
+        match access {
+            Access::Project { project, .. } => self.project = Some(project.as_str()),
+            Access::Repository { format, name, .. } => self = self.repository(*format, name),
+            _ => {}
+        }
+        self
+    }
+
+    /// About this repository.
+    pub(crate) fn repository(self, format: FormatName, name: &'a RepoName) -> Self {
+        let (project, repository) = (Some(name.project().as_str()), Some(name.canonical()));
+        Self { format: Some(format), project, repository, ..self }
+    }
+
+    /// About this inside it.
+    pub(crate) fn about(self, subject: Option<&'a str>, digest: Option<Digest>) -> Self {
+        Self { subject: subject.map(cut), digest, ..self }
+    }
+
+    /// Whether a credential was good.
+    pub(crate) fn is_somebody(&self) -> bool {
+        !self.identity.is_anonymous()
+    }
+
+    pub(super) fn is(&self, line: &Line) -> bool {
+        self.identity.caller() == line.caller
+            && self.action == line.action
+            && self.outcome == line.outcome
+            && self.digest == line.digest
+            && self.source.address == line.address
+            && self.subject == line.subject.as_deref()
+            && self.repository == line.repository.as_deref()
+            && self.format == line.format
+            && self.project == line.project.as_deref()
+            && self.presented == line.presented.as_deref()
+    }
+
+    pub(super) fn begin(&self, hash: u64, now: Timestamp) -> Line {
+        Line {
+            hash,
+            caller: self.identity.caller(),
+            actor: self.identity.subject().name(),
+            presented: self.presented.map(Into::into),
+            credential: self.presented.map_or_else(|| self.identity.credential(), str::to_owned),
+            action: self.action,
+            outcome: self.outcome,
+            format: self.format,
+            project: self.project.map(Into::into),
+            repository: self.repository.map(Into::into),
+            subject: self.subject.map(Into::into),
+            digest: self.digest,
+            address: self.source.address,
+            request_id: cut(self.source.request_id).into(),
+            at: now,
+            last_at: now,
+            times: 1,
+        }
+    }
+}
+
+impl Hash for Seen<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.identity.caller().hash(state);
+        // Names of operations are constants, and few.
+        self.action.as_ptr().hash(state);
+        self.outcome.hash(state);
+        self.repository.or(self.project).hash(state);
+        self.subject.hash(state);
+        self.digest.hash(state);
+        self.source.address.hash(state);
+        self.presented.hash(state);
+    }
+}
+
+impl Line {
+    pub(super) fn again(&mut self, now: Timestamp) {
+        self.times += 1;
+        self.last_at = self.last_at.max(now);
+    }
+
+    /// As the database has it.
+    pub(super) fn row(self) -> accesses::Access {
+        let text = |text: Box<str>| text.into_string();
+        accesses::Access {
+            at: self.at,
+            last_at: self.last_at,
+            times: self.times,
+            actor: self.actor,
+            credential: self.credential,
+            action: self.action.to_owned(),
+            outcome: self.outcome.as_str().to_owned(),
+            project: self.project.map(text),
+            repository: self.repository.map(text),
+            subject: self.subject.map(text),
+            digest: self.digest,
+            address: self.address.map(|address| address.to_string()),
+            request_id: Some(self.request_id.into_string()).filter(|id| !id.is_empty()),
+            detail: self.outcome.detail().map(Cow::into_owned),
+        }
+    }
+}
+
+/// A change that is tried, kept for the case that it comes to nothing: what succeeds writes its own line.
+pub struct Attempt {
+    identity: Identity,
+    action: &'static str,
+    place: Option<Place>,
+    subject: Option<String>,
+    digest: Option<Digest>,
+}
+
+enum Place {
+    Project(ProjectName),
+    Repository(FormatName, RepoName),
+}
+
+impl Attempt {
+    /// What is about to be tried; none for what only reads.
+    pub fn of<O: Operation>(permit: &Permit<O>) -> Option<Self> {
+        use wharf_auth::{ServerVerb, Verb};
+        let op = permit.op();
+        let place = match op.access() {
+            Access::Project { verb: Verb::View | Verb::Pull | Verb::ReadAudit, .. }
+            | Access::Repository { verb: Verb::View | Verb::Pull | Verb::ReadAudit, .. }
+            | Access::Server(ServerVerb::ReadAudit | ServerVerb::ListIdentities | ServerVerb::InspectServer)
+            | Access::Anyone
+            | Access::SignedIn
+            | Access::Catalog => return None,
+            Access::Project { project, .. } => Some(Place::Project(project.clone())),
+            Access::Repository { format, name, .. } => Some(Place::Repository(format, name.clone())),
+            Access::Server(_) | Access::OwnAccount => None,
+        };
+        let (subject, digest) = op.about();
+        let (identity, action, subject) = (permit.identity().clone(), op.name(), subject.map(str::to_owned));
+        Some(Self { identity, action, place, subject, digest })
+    }
+
+    pub(super) fn failed<'a>(&'a self, status: u16, source: Source<'a>) -> Seen<'a> {
+        let seen = Seen::new(&self.identity, self.action, Outcome::Failed(status), source);
+        let seen = match &self.place {
+            Some(Place::Project(project)) => Seen { project: Some(project.as_str()), ..seen },
+            Some(Place::Repository(format, name)) => seen.repository(*format, name),
+            None => seen,
+        };
+        seen.about(self.subject.as_deref(), self.digest)
+    }
+}

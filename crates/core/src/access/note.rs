@@ -1,0 +1,135 @@
+//! What is noted: sign-ins, refusals, pulls, reads of what administrators read, and changes that came to nothing.
+
+use wharf_auth::{Access, Identity, Operation, Permit, Presented, Refused, Rejected, ServerVerb, Verb};
+use wharf_types::{Digest, FormatName, RepoName};
+
+use super::line::{Attempt, Outcome, Seen, Source};
+use crate::{AccessCounts, Core};
+
+/// What is done with a credential that was not seen of late.
+const LOGIN: &str = "login";
+
+impl Core {
+    /// Who presents this. Notes who signed in, and who tried to.
+    ///
+    /// # Errors
+    /// As [`Auth::authenticate`](wharf_auth::Auth::authenticate).
+    pub async fn sign_in(&self, presented: Presented<'_>, source: Source<'_>) -> Result<Identity, Rejected> {
+        match self.inner.auth.authenticate(presented, source.address).await {
+            Ok(identity) => {
+                if identity.is_fresh() {
+                    self.note(&Seen::new(&identity, LOGIN, Outcome::Done, source));
+                }
+                Ok(identity)
+            }
+            Err(rejected) => {
+                self.turned_away(presented, &rejected, source).await;
+                Err(rejected)
+            }
+        }
+    }
+
+    async fn turned_away(&self, presented: Presented<'_>, rejected: &Rejected, source: Source<'_>) {
+        let Some(outcome) = Outcome::rejected(rejected) else { return };
+        let (nobody, kind) = (Identity::nobody(self.inner.clock.now()), presented.kind());
+        let meant = self.inner.auth.account_meant(presented).await;
+        let seen = Seen::new(&nobody, LOGIN, outcome, source).about(meant.as_deref(), None);
+        self.note(&Seen { presented: Some(&kind), ..seen });
+    }
+
+    /// Notes that a token was made for somebody who showed another credential.
+    pub fn issued_token(&self, identity: &Identity, source: Source<'_>) {
+        if !identity.is_anonymous() {
+            self.note(&Seen::new(identity, "token.issue", Outcome::Done, source));
+        }
+    }
+
+    /// Notes that a refresh token was refused.
+    pub fn refused_refresh(&self, rejected: &Rejected, source: Source<'_>) {
+        let Some(outcome) = Outcome::rejected(rejected) else { return };
+        let nobody = Identity::nobody(self.inner.clock.now());
+        self.note(&Seen { presented: Some("refresh token"), ..Seen::new(&nobody, LOGIN, outcome, source) });
+    }
+
+    /// Whether `identity` may do `op`, and the proof of it. Notes refusals, and who reads what is not for everyone.
+    ///
+    /// # Errors
+    /// As [`Auth::authorize`](wharf_auth::Auth::authorize).
+    pub async fn admit<O: Operation>(
+        &self,
+        identity: &Identity,
+        op: O,
+        source: Source<'_>,
+    ) -> Result<Permit<O>, Refused> {
+        match self.inner.auth.judge(identity, op).await {
+            Ok(permit) => {
+                if is_worth_noting(&permit.op().access()) {
+                    self.note_call(identity, permit.op(), Outcome::Done, source);
+                }
+                Ok(permit)
+            }
+            Err(refusal) => {
+                let (op, refused) = *refusal;
+                // Every client begins without a credential: being asked for one is no refusal.
+                let first = identity.is_anonymous() && !identity.has_registry_token();
+                if let Some(outcome) = Outcome::refused(&refused).filter(|_| !first) {
+                    self.note_call(identity, &op, outcome, source);
+                }
+                Err(refused)
+            }
+        }
+    }
+
+    /// Notes that content was handed out, or that somebody looked where a tag points.
+    pub fn pulled(&self, pull: &Pull<'_>, source: Source<'_>) {
+        let seen = Seen::new(pull.identity, pull.action, Outcome::Done, source).repository(pull.format, pull.name);
+        self.note(&seen.about(pull.tag, Some(pull.digest)));
+    }
+
+    /// Notes that a change that was tried came to nothing.
+    pub fn failed(&self, attempt: Option<&Attempt>, status: u16, source: Source<'_>) {
+        if let Some(attempt) = attempt {
+            self.note(&attempt.failed(status, source));
+        }
+    }
+
+    /// What became of what was noted.
+    pub fn access_counts(&self) -> AccessCounts {
+        self.inner.accesses.counts()
+    }
+
+    fn note_call<O: Operation>(&self, identity: &Identity, op: &O, outcome: Outcome, source: Source<'_>) {
+        let access = op.access();
+        let (subject, digest) = op.about();
+        self.note(&Seen::new(identity, op.name(), outcome, source).at(&access).about(subject, digest));
+    }
+
+    fn note(&self, seen: &Seen<'_>) {
+        self.inner.accesses.note(seen, self.inner.clock.now());
+    }
+}
+
+/// Content that was handed out.
+#[derive(Debug, Clone, Copy)]
+pub struct Pull<'a> {
+    /// To whom.
+    pub identity: &'a Identity,
+    /// The operation's name.
+    pub action: &'static str,
+    /// Of which format.
+    pub format: FormatName,
+    /// Out of which repository.
+    pub name: &'a RepoName,
+    /// By which tag or path, if by one.
+    pub tag: Option<&'a str>,
+    /// What.
+    pub digest: Digest,
+}
+
+fn is_worth_noting(access: &Access<'_>) -> bool {
+    matches!(
+        access,
+        Access::Server(ServerVerb::ReadAudit | ServerVerb::ListIdentities)
+            | Access::Project { verb: Verb::ReadAudit, .. }
+    )
+}
