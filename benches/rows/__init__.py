@@ -2,5 +2,5 @@
 
 # In this order: the rows that want an empty server come before those that seed it.
 ORDER = ["manifest_get", "manifest_get_basic", "blob_head", "blob_get", "manifest_get_tags", "tags_page",
-         "referrers_page", "image_push", "image_push_fsyncs", "blob_push", "ready", "memory_idle", "memory_load",
-         "binary_size"]
+         "referrers_page", "image_push", "image_push_fsyncs", "blob_push", "collection", "ready", "memory_idle",
+         "memory_load", "binary_size"]

@@ -6,7 +6,7 @@
 //! time (`destroy.rs`). Links that no manifest ever used are found by their age. Every step is one short transaction and can be
 //! the last one before a crash.
 
-mod destroy;
+pub(crate) mod destroy;
 mod pin;
 mod preview;
 mod purge;
@@ -53,7 +53,7 @@ impl Default for Collection {
             grace: Duration::from_secs(24 * 60 * 60),
             wait: Duration::from_secs(15 * 60),
             batch: 256,
-            rate: 4000,
+            rate: 8000,
             byte_rate: 4 << 30,
         }
     }

@@ -1,0 +1,82 @@
+"""What nothing uses goes while images are pushed, and they must not notice."""
+
+import hashlib
+import http.client
+import os
+import re
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from measure import Line, thousands
+from servers import Wharf
+
+TITLE = "100 000 blobs that no manifest names, collected while images are pushed; push p99 with and without"
+
+SIZE = 20_000  # more than a row holds, so that each has an object
+CLIENTS = 32  # their syncs are shared
+AGE = 62  # seconds; a link must be a minute old before it is looked at
+AT_ONCE = {"WHARF_RETENTION_UNREFERENCED": "1s", "WHARF_COLLECTION_GRACE": "0s", "WHARF_COLLECTION_WAIT": "0s"}
+
+
+def run(bench):
+    count = bench.size(100_000, 500)
+    with bench.fresh(Collecting, label="collection") as wharf:
+        seed(wharf, count)
+        seeded = time.monotonic()
+        bench.quiet()
+        alone = push(bench, wharf)
+        wharf.stop()
+        time.sleep(max(0, AGE - (time.monotonic() - seeded)))
+        wharf.settings = AT_ONCE
+        wharf.start()
+        begin, loads = time.monotonic(), []
+        while collected(wharf) < count:
+            if time.monotonic() - begin > 600:
+                raise RuntimeError(f"{collected(wharf)} of {count} blobs are gone after ten minutes")
+            loads.append(push(bench, wharf))
+        seconds = time.monotonic() - begin
+    worst = max(load["p99_ms"] for load in loads)
+    growth = worst / alone["p99_ms"] - 1
+    gone = Line(f"collection of {thousands(count)} blobs", "s", seconds, bar="< 60 s", met=seconds < 60,
+                note=f"to the end of a push run of {bench.seconds} s")
+    slower = Line("push p99 meanwhile", "ms", worst, bar="up by < 20 %", met=growth < .2, ratio=f"{growth:+.0%}",
+                  note=f"alone {alone['p99_ms']:.1f} ms; the worst of {len(loads)} runs of {bench.seconds} s")
+    return [gone, slower]
+
+
+class Collecting(Wharf):
+    settings = {}
+
+    def environment(self):
+        return super().environment() | {"WHARF_METRICS_PUBLIC": "true"} | self.settings
+
+
+def push(bench, server):
+    return bench.load(server, "push", repo="bench/push", conns=8, size=1_000_000, time=f"{bench.seconds}s",
+                      n=bench.size(100_000, 40))
+
+
+def seed(server, count):
+    """Blobs without a manifest, each in one request."""
+    base, authorization = os.urandom(SIZE - 8), server.basic()
+
+    def some(first):
+        connection = http.client.HTTPConnection(server.addr, timeout=60)
+        for number in range(first, count, CLIENTS):
+            content = base + number.to_bytes(8, "big")
+            digest = hashlib.sha256(content).hexdigest()
+            connection.request("POST", f"/v2/bench/gone/blobs/uploads/?digest=sha256:{digest}", content,
+                               {"Authorization": authorization, "Content-Type": "application/octet-stream"})
+            answer = connection.getresponse()
+            answer.read()
+            if answer.status != 201:
+                raise RuntimeError(f"a blob was answered {answer.status}")
+        connection.close()
+
+    with ThreadPoolExecutor(CLIENTS) as clients:
+        list(clients.map(some, range(CLIENTS)))
+
+
+def collected(server):
+    found = re.search(r"^wharf_collection_objects_total (\d+)", server.get("/metrics").decode(), re.M)
+    return int(found[1]) if found else 0
