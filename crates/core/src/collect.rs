@@ -191,14 +191,18 @@ impl Core {
         Ok((all, more))
     }
 
-    /// One batch of everything that is due. Nothing done means that nothing is left.
+    /// One batch of everything that is due. Nothing done means that nothing is left. The three do not need each other, and on
+    /// SQLite they share commits when they go side by side.
     async fn collect_some(&self, (rows, bytes): &mut (Pace, Pace), stop: &CancellationToken) -> Result<Collected> {
-        let mut done = Collected::default();
-        let passed = self.look_at_links().await?;
-        done.reviewed += passed;
-        rows.keep(passed, self.inner.config.collection.rate.into(), stop).await;
-        self.review_some(rows, stop, &mut done).await?;
-        self.remove_some(bytes, stop, &mut done).await?;
+        let (mut done, mut removed) = (Collected::default(), Collected::default());
+        let (passed, reviewed, freed) =
+            tokio::join!(self.look_at_links(), self.review_some(&mut done), self.remove_some(&mut removed));
+        done.add(&removed);
+        done.reviewed += passed.as_ref().copied().unwrap_or_default();
+        let limits = &self.inner.config.collection;
+        rows.keep(done.reviewed, limits.rate.into(), stop).await;
+        bytes.keep(done.freed, limits.byte_rate, stop).await;
+        passed.and(reviewed).and(freed)?;
         Ok(done)
     }
 }

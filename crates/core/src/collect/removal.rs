@@ -3,12 +3,11 @@
 //! again; an object that is gone already is passed over.
 
 use futures_util::{StreamExt, stream};
-use tokio_util::sync::CancellationToken;
 use wharf_db::Durability;
 use wharf_db::catalog::{doomed, pins};
 use wharf_storage::ObjectKey;
 
-use super::{Collected, Pace};
+use super::Collected;
 use crate::{Core, Error, Result};
 
 /// Objects that are leased at once.
@@ -20,12 +19,7 @@ const AT_ONCE: usize = 4;
 
 impl Core {
     /// Removes a batch of doomed objects whose time has come and that no pin holds.
-    pub(super) async fn remove_some(
-        &self,
-        pace: &mut Pace,
-        stop: &CancellationToken,
-        done: &mut Collected,
-    ) -> Result<()> {
+    pub(super) async fn remove_some(&self, done: &mut Collected) -> Result<()> {
         let (storage, now) = (self.inner.storage.name().to_owned(), self.inner.clock.now());
         let args = (storage, now, self.inner.config.job_lease);
         let any = self.inner.db.read(&args, |tx, (storage, now, _)| Box::pin(doomed::any_due(tx, storage, *now))).await;
@@ -38,9 +32,7 @@ impl Core {
                 doomed::lease(tx, storage, *now, *span, STEP).await
             })
         });
-        let removed = self.remove_doomed(leased.await.map_err(Error::from)?, done).await;
-        pace.keep(done.freed, self.inner.config.collection.byte_rate, stop).await;
-        removed
+        self.remove_doomed(leased.await.map_err(Error::from)?, done).await
     }
 
     /// Removes leased objects, and says of those that are gone that they are, whatever becomes of the others.
@@ -51,24 +43,24 @@ impl Core {
             let keys: Vec<ObjectKey> = call.iter().filter_map(|doomed| doomed.object.parse().ok()).collect();
             self.inner.storage.remove(&keys).await.map(|()| call)
         });
-        let mut failure = None;
+        let (mut gone, mut freed, mut failure) = (Vec::new(), 0, None);
         let mut removals = stream::iter(removals).buffer_unordered(AT_ONCE);
         while let Some(outcome) = removals.next().await {
-            let call = match outcome {
-                Ok(call) => call,
-                Err(error) => {
-                    failure = Some(error);
-                    continue;
+            match outcome {
+                Ok(call) => {
+                    freed += call.iter().map(|doomed| doomed.size).sum::<u64>();
+                    gone.extend(call.into_iter().map(|doomed| doomed.object));
                 }
-            };
-            let freed = call.iter().map(|doomed| doomed.size).sum();
-            let gone = Collected { objects: call.len() as u64, freed, ..Collected::default() };
-            let names: Vec<String> = call.into_iter().map(|doomed| doomed.object).collect();
+                Err(error) => failure = Some(error),
+            }
+        }
+        if !gone.is_empty() {
+            let removed = Collected { objects: gone.len() as u64, freed, ..Collected::default() };
             let finished =
-                self.inner.db.write(Durability::Relaxed, names, |tx, names| Box::pin(doomed::finish(tx, names)));
+                self.inner.db.write(Durability::Relaxed, gone, |tx, gone| Box::pin(doomed::finish(tx, gone)));
             finished.await.map_err(Error::from)?;
-            self.inner.tally.count(&gone);
-            done.add(&gone);
+            self.inner.tally.count(&removed);
+            done.add(&removed);
         }
         failure.map_or(Ok(()), |error| Err(error.into()))
     }

@@ -5,20 +5,19 @@
 //! shows the link again. Only a link that stayed hidden for all of the grace goes. So a push needs no write to keep a link, and
 //! none is taken from under it.
 
-use tokio_util::sync::CancellationToken;
 use wharf_db::catalog::reviews::Review;
 use wharf_db::catalog::{collection, doomed, reviews};
 use wharf_db::{Durability, Tx};
 use wharf_types::{Digest, Timestamp};
 
-use super::{Collected, Pace};
+use super::Collected;
 use crate::{Config, Core, Error, Result};
 
 /// Reviews of one transaction: on SQLite every push waits while it runs.
 const STEP: usize = 64;
 
 /// Links of one transaction.
-const LINKS: i64 = 128;
+const LINKS: i64 = 256;
 
 /// The least age of a link that is looked at: a transaction may commit later than its time says, and clocks differ.
 const YOUNGEST: std::time::Duration = std::time::Duration::from_secs(60);
@@ -99,12 +98,7 @@ impl Core {
     }
 
     /// Leases a batch of reviews and settles it.
-    pub(super) async fn review_some(
-        &self,
-        pace: &mut Pace,
-        stop: &CancellationToken,
-        done: &mut Collected,
-    ) -> Result<()> {
+    pub(super) async fn review_some(&self, done: &mut Collected) -> Result<()> {
         let (times, config) = (self.times(), &self.inner.config);
         let any = self.inner.db.read(&times, |tx, times| Box::pin(reviews::any_due(tx, times.now))).await;
         if !any.map_err(Error::from)? {
@@ -118,7 +112,6 @@ impl Core {
             let settled = self.settle_reviews(batch.to_vec(), times).await?;
             self.inner.tally.count(&settled);
             done.add(&settled);
-            pace.keep(settled.reviewed, config.collection.rate.into(), stop).await;
         }
         Ok(())
     }
