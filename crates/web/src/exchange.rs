@@ -10,12 +10,13 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
-use http::header::{CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderValue, Request, Response, Uri};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
+use http_body::Body as _;
 use hyper::body::Incoming;
-use wharf_wire::{Body, Context, Handled};
+use wharf_wire::{Body, Context, Handled, empty};
 
 use crate::App;
 use crate::app::Target;
@@ -45,6 +46,7 @@ pub(crate) async fn answer(
 ) -> Result<Response<Outbound>, Infallible> {
     let (mut head, body) = request.into_parts();
     let id = choose(&head.headers, connection.peer.trusted);
+    let is_head = head.method == Method::HEAD;
     let mut record = Record::begin(Arc::clone(&connection), &head, id.clone());
     let (body, progress) = Inbound::wrap(body, &connection);
     record.watch(progress);
@@ -56,7 +58,19 @@ pub(crate) async fn answer(
         }
         Err(invalid) => refusal::bad_request(&invalid.to_string()),
     };
+    let handled = if is_head { Handled { response: headed(handled.response), ..handled } } else { handled };
     Ok(finish(&connection, handled, record, id))
+}
+
+/// The answer to a HEAD: what a GET would say, without the body. HTTP/2 would send one that is left in.
+fn headed(mut response: Response<Body>) -> Response<Body> {
+    if response.body().is_end_stream() {
+        return response;
+    }
+    if let Some(length) = outbound::length(&response).filter(|_| !response.headers().contains_key(CONTENT_LENGTH)) {
+        response.headers_mut().insert(CONTENT_LENGTH, length.into());
+    }
+    response.map(|_| empty())
 }
 
 async fn dispatch(connection: &Connection, request: Request<Body>, context: &Context, record: &mut Record) -> Handled {

@@ -66,6 +66,15 @@ impl Auth {
         Ok(Page::of(found.await?, limit, |group| group.name.to_string()).map(shown))
     }
 
+    /// One group.
+    ///
+    /// # Errors
+    /// [`IdentityError::NoSuch`].
+    pub async fn group(&self, name: &SubjectName) -> Result<Group, IdentityError> {
+        let found = self.0.db.read(name, |tx, name| Box::pin(find(tx, Kind::Group, name)));
+        found.await.map(shown)
+    }
+
     /// Names of a group's users, after `after`.
     ///
     /// # Errors

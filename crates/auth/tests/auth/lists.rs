@@ -66,6 +66,8 @@ async fn groups_and_members_are_listed_by_name(db: Db) {
     }
     let groups = world.auth.groups("", 10).await.unwrap().items;
     assert_eq!(groups.iter().map(|group| group.name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+    assert_eq!(world.auth.group(&name("b")).await.unwrap(), groups[1]);
+    assert!(world.auth.group(&name("c")).await.is_err());
     let first = world.auth.group_members(&name("a"), "", 1).await.unwrap();
     assert_eq!((first.items, first.next.as_deref()), (vec!["ann".to_owned()], Some("ann")));
     let second = world.auth.group_members(&name("a"), "ann", 1).await.unwrap();

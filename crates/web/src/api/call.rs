@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use http::Method;
 use http::request::Parts;
 use wharf_auth::{Access, Operation};
 use wharf_core::{Actor, Target};
@@ -36,10 +37,12 @@ enum Place {
 impl Call {
     /// Finds the row a request is for and reads the path and the query. Pure: no credentials, no state.
     pub(super) fn parse(head: &Parts, formats: &[FormatName]) -> Result<Self, Problem> {
+        // What can be got can be asked for without its body (RFC 9110, 9.3.2).
+        let method = if head.method == Method::HEAD { &Method::GET } else { &head.method };
         let mut allowed = Vec::new();
         for endpoint in TABLE.iter() {
             let Some(found) = path::fit(endpoint.path, head.uri.path()) else { continue };
-            if endpoint.method != head.method {
+            if endpoint.method != method {
                 allowed.push(endpoint.method.as_str());
                 continue;
             }
@@ -51,6 +54,9 @@ impl Call {
         if allowed.is_empty() {
             let problem = Problem::not_found("the API has no such path");
             return Err(problem.hint("/api/openapi.json lists all of them"));
+        }
+        if allowed.contains(&"GET") {
+            allowed.push("HEAD");
         }
         Err(Problem::method_not_allowed(&allowed))
     }

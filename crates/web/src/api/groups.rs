@@ -63,6 +63,10 @@ pub(super) async fn create(ask: Ask<'_>, Json(new): Json<NewGroup>) -> Result<Cr
     Ok(Created(format!("/api/v1/groups/{}", made.name), made.into()))
 }
 
+pub(super) async fn show(ask: Ask<'_>, _: Nothing) -> Result<Json<Group>, Problem> {
+    Ok(Json(ask.core.auth().group(ask.subject("group")?).await?.into()))
+}
+
 pub(super) async fn delete(ask: Ask<'_>, _: Nothing) -> Result<Done, Problem> {
     let group = ask.subject("group")?;
     ask.core.auth().delete_group(ask.permit.identity(), &ask.context.origin(), group).await?;

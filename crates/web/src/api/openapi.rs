@@ -27,7 +27,8 @@ pub(super) fn document(table: &[Endpoint]) -> OpenApi {
 }
 
 const ABOUT: &str = "Everything about a Wharf server that is neither a setting nor goods. Lists are paged by key: give `next` of one \
-page as `after` of the next. Errors are problem details (RFC 9457). What you may not see answers like what does not exist.";
+page as `after` of the next. Errors are problem details (RFC 9457). What you may not see answers like what does not exist. \
+Whatever answers GET answers HEAD alike, without the body.";
 
 fn operation(endpoint: &Endpoint) -> Operation {
     let parameters = places(endpoint.path).map(place).chain(endpoint.query.iter().map(|(name, doc)| query(name, doc)));

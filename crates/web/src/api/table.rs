@@ -93,6 +93,7 @@ fn identities() -> Vec<Endpoint> {
         row(POST, "/api/v1/htpasswd", "users.import", Server(ManageIdentities), users::import, "Makes users out of an htpasswd file with bcrypt hashes"),
         row(GET, "/api/v1/groups", "groups.list", Server(ListIdentities), groups::list, "Groups by name").query(&PAGE),
         row(POST, "/api/v1/groups", "groups.create", Server(ManageIdentities), groups::create, "Makes a group"),
+        row(GET, "/api/v1/groups/{group}", "groups.show", Server(ListIdentities), groups::show, "A group"),
         row(DELETE, "/api/v1/groups/{group}", "groups.delete", Server(ManageIdentities), groups::delete, "Deletes a group with its grants"),
         row(GET, "/api/v1/groups/{group}/members", "groups.members", Server(ListIdentities), groups::members, "The users in a group").query(&PAGE),
         row(PUT, "/api/v1/groups/{group}/members/{member}", "groups.add-member", Server(ManageIdentities), groups::add_member, "Puts a user into a group"),

@@ -110,6 +110,17 @@ fn what_is_no_route_is_refused_before_anybody_is_asked_who_they_are() {
 }
 
 #[test]
+fn what_can_be_got_can_be_asked_for_without_its_body() {
+    for row in table::TABLE.iter().filter(|row| row.method == Method::GET) {
+        let url = row.path.replace("{format}", "oci").replace("{tag}", "v1").replace("{reference}", "v1");
+        let url =
+            url.split('/').map(|part| if part.starts_with('{') { "1" } else { part }).collect::<Vec<_>>().join("/");
+        assert_eq!(parse("HEAD", &url).map(|call| call.name()).ok(), Some(row.operation), "{url}");
+    }
+    assert_eq!(status("HEAD", "/api/v1/jobs/1/retry"), 405);
+}
+
+#[test]
 fn a_route_is_found_by_its_operation() {
     let found = route("grants.put").unwrap();
     assert_eq!((found.method, found.path), (Method::PUT, "/api/v1/projects/{project}/grants"));

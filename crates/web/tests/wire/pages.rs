@@ -6,6 +6,7 @@ use wharf_testkit::{Options, Raw, TestServer};
 use wharf_web::AppError;
 use wharf_wire::Door;
 
+use super::connections::h2c;
 use super::stub::{Stub, start};
 
 #[tokio::test]
@@ -69,6 +70,19 @@ async fn a_request_without_a_host_is_400() {
         let mut raw = Raw::connect(server.address()).await;
         raw.send(head).await;
         assert_eq!(raw.answer().await.status, 400, "{head}");
+    }
+}
+
+#[tokio::test]
+async fn what_can_be_got_can_be_asked_for_without_its_body() {
+    let server = TestServer::start_default().await;
+    for client in [server.anonymous(), h2c(&server)] {
+        for path in ["/", "/livez", "/api/openapi.json", "/api/v1/version", "/api/v1/nothing", "/v2/a/manifests/b"] {
+            let (got, asked) = (client.get(path).await, client.head(path).await);
+            assert_eq!(asked.status, got.status, "{path}");
+            asked.assert_header("content-length", &got.body.len().to_string());
+            assert!(asked.body.is_empty() && !got.body.is_empty(), "{path}");
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use crate::client::{Call, Remote, confirm};
 use crate::failure::Outcome;
 
 const LIST: Columns = &[("NAME", "name"), ("DESCRIPTION", "description"), ("CREATED", "created_at")];
+const SHOW: Columns = &[("name", "name"), ("description", "description"), ("created", "created_at")];
 
 /// Arguments of `wharf group`.
 #[derive(Debug, clap::Args)]
@@ -22,6 +23,8 @@ pub(crate) struct Args {
 enum Command {
     /// Lists groups.
     List,
+    /// Shows a group.
+    Show { name: String },
     /// Makes a group.
     Create {
         name: String,
@@ -50,6 +53,7 @@ impl Args {
         let remote = self.remote;
         match self.command {
             Command::List => remote.list(Call::new("groups.list"), None, LIST),
+            Command::Show { name } => remote.show(Call::new("groups.show").at("group", name), SHOW),
             Command::Create { name, description } => {
                 let call = Call::new("groups.create").body(json!({ "name": name, "description": description }));
                 remote.change(call, &format!("group {name} is made"))

@@ -45,6 +45,7 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("users.import", "POST /api/v1/htpasswd", "*"),
     ("groups.list", "GET /api/v1/groups", "a*"),
     ("groups.create", "POST /api/v1/groups", "*"),
+    ("groups.show", "GET /api/v1/groups/missing", "a*"),
     ("groups.delete", "DELETE /api/v1/groups/missing", "*"),
     ("groups.members", "GET /api/v1/groups/missing/members", "a*"),
     ("groups.add-member", "PUT /api/v1/groups/missing/members/n", "*"),
