@@ -1,18 +1,14 @@
 //! What an operator may set about the HTTP side.
 
-mod span;
-
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use serde::Deserialize;
 
-/// Everything about listening and answering. In a file times are texts with a unit (`"30s"`), networks are `"10.0.0.0/8"`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+/// Everything about listening and answering.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     /// Where to listen. Default: `127.0.0.1:5000`, this machine only.
     pub listen: SocketAddr,
@@ -36,15 +32,13 @@ pub struct Config {
 }
 
 /// Certificate and key for TLS.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tls {
     /// The certificate chain in PEM, the server's own first.
     pub certificate: PathBuf,
     /// Its private key in PEM.
     pub key: PathBuf,
     /// How often the files are looked at for a change; they are read on SIGHUP too. Default: 5 s.
-    #[serde(default = "Tls::reload_interval", deserialize_with = "span::deserialize")]
     pub reload_interval: Duration,
 }
 
@@ -60,8 +54,7 @@ impl Tls {
 }
 
 /// The headers in which a proxy says where a request came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProxyHeaders {
     /// `X-Forwarded-For`, `X-Forwarded-Proto` and `X-Forwarded-Host`.
     XForwarded,
@@ -70,8 +63,7 @@ pub enum ProxyHeaders {
 }
 
 /// Sizes and numbers.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// Connections served at once. Default: 8192, but never more than the limit of open files allows.
     pub connections: u32,
@@ -88,45 +80,34 @@ pub struct Limits {
 }
 
 /// Times.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Timeouts {
     /// From the first byte of a TLS handshake to its end. Default: 10 s.
-    #[serde(deserialize_with = "span::deserialize")]
     pub handshake: Duration,
     /// From the first byte of a request's head to its end, and from a new connection to its first request. Default: 15 s.
-    #[serde(deserialize_with = "span::deserialize")]
     pub head: Duration,
     /// Between two requests on one connection. Default: 75 s.
-    #[serde(deserialize_with = "span::deserialize")]
     pub keep_alive: Duration,
     /// Between two chunks of a request's body while we wait for it. Default: 60 s.
-    #[serde(deserialize_with = "span::deserialize")]
     pub body_idle: Duration,
     /// How long we wait for a body in all before its rate counts. Default: 60 s.
-    #[serde(deserialize_with = "span::deserialize")]
     pub body_grace: Duration,
     /// The least bytes a second of a body, on the average over the time that we waited for it. Default: 1024.
     pub body_bytes_per_second: u32,
     /// How long a client may leave a response untaken. Default: 60 s.
-    #[serde(deserialize_with = "span::deserialize")]
     pub write_idle: Duration,
     /// How long requests in flight may take to finish when the server stops. Default: 30 s.
-    #[serde(deserialize_with = "span::deserialize")]
     pub stop: Duration,
     /// How long the server goes on accepting after it was told to stop, with `/readyz` saying no, so that load balancers can
     /// look elsewhere first. Default: 0 s.
-    #[serde(deserialize_with = "span::deserialize")]
     pub stop_delay: Duration,
     /// How long `/readyz` waits for the database and the storage. Default: 3 s.
-    #[serde(deserialize_with = "span::deserialize")]
     pub ready: Duration,
 }
 
 /// Who may read `/metrics`: names of formats and operations and how much they are used, no names of repositories or people.
 /// Whoever may inspect the server (administrators and auditors) always may.
-#[derive(Clone, PartialEq, Eq, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub struct MetricsAccess {
     /// Everyone may. Default: false.
     pub public: bool,
@@ -142,8 +123,7 @@ impl fmt::Debug for MetricsAccess {
 }
 
 /// Which requests are logged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AccessLog {
     /// All; health checks and metrics at the level `debug`.
     All,
@@ -200,20 +180,6 @@ impl Default for Timeouts {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_unknown_key_is_refused() {
-        let error = serde_json::from_str::<Config>(r#"{"timeouts": {"heads": "1s"}}"#).unwrap_err().to_string();
-        assert!(error.contains("heads") && error.contains("keep_alive"), "{error}");
-    }
-
-    #[test]
-    fn what_is_not_said_has_its_default() {
-        let config: Config = serde_json::from_str(r#"{"timeouts": {"head": "250ms"}, "limits": {}}"#).unwrap();
-        let mut expected = Config::default();
-        expected.timeouts.head = Duration::from_millis(250);
-        assert_eq!(config, expected);
-    }
 
     #[test]
     fn the_metrics_token_is_not_printed() {
