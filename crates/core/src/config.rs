@@ -39,6 +39,10 @@ pub struct Config {
     pub access_lines: usize,
     /// Whether an image may be pushed whose layers or configuration are not here. Indexes may always be sparse.
     pub accept_sparse_images: bool,
+    /// Bytes that large manifests may take in memory while clients take them, and as many while clients send them.
+    pub manifest_memory: u64,
+    /// How long a request waits for its part of that.
+    pub manifest_wait: Duration,
     /// How long a burst of uploads may delay the index that lists them.
     pub publish_delay: Duration,
     /// How long a worker holds a job without a sign of life before another takes it over.
@@ -71,6 +75,8 @@ impl Default for Config {
             access_flush: Duration::from_secs(5),
             access_lines: 20_000,
             accept_sparse_images: false,
+            manifest_memory: 64 * 1024 * 1024,
+            manifest_wait: Duration::from_secs(10),
             publish_delay: Duration::from_millis(200),
             job_lease: Duration::from_secs(60),
             job_attempts: 12,

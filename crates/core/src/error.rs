@@ -101,6 +101,9 @@ pub enum Error {
     /// A pin ended before its holder was done.
     #[error("what was to be kept may be collected by now: the pin was lost")]
     PinLost,
+    /// Others take or send so much that there is no memory left for this, for now.
+    #[error("too many large manifests are on their way at once")]
+    Busy,
     /// The storage.
     #[error(transparent)]
     Storage(#[from] wharf_storage::Error),
@@ -127,6 +130,7 @@ impl Error {
         match self {
             Self::Db(error) => error.is_unavailable(),
             Self::Storage(error) => matches!(error, wharf_storage::Error::Unavailable(_)),
+            Self::Busy => true,
             _ => false,
         }
     }

@@ -12,8 +12,6 @@ use crate::repository::Target;
 
 /// Bytes of all copies together.
 const MOST: u64 = 32 * 1024 * 1024;
-/// Something larger is read each time: it would push out too many others.
-const LARGEST: usize = 1024 * 1024;
 /// Bytes of a copy beside its key and what it holds, roughly.
 const OVERHEAD: usize = 256;
 
@@ -51,9 +49,7 @@ impl<T: Send + Sync + 'static> Kept<T> {
 
     /// Keeps what was read after `marks` were taken. `size` is that of what `value` holds, in bytes.
     pub(crate) fn keep(&self, key: String, value: &Arc<T>, marks: Marks, size: usize) {
-        if size <= LARGEST {
-            self.copies.insert(key, Copy { value: Arc::clone(value), marks, size });
-        }
+        self.copies.insert(key, Copy { value: Arc::clone(value), marks, size });
     }
 }
 

@@ -6,6 +6,7 @@ mod access;
 mod actor;
 pub mod backup;
 mod blob;
+mod budget;
 mod collect;
 mod config;
 mod entropy;
@@ -36,6 +37,7 @@ use wharf_types::Clock;
 pub use access::{AccessCounts, Attempt, Pull, Source};
 pub use actor::Actor;
 pub use blob::{Blob, Mounted};
+pub use budget::{Room, UNCOUNTED};
 pub use collect::{
     Broken, Candidate, Collected, Collection, CollectionState, Fate, Holder, Kept, Pin, Preview, Purge, Purged, Purging,
 };
@@ -98,6 +100,8 @@ struct Inner {
     formats: Vec<Arc<dyn Format>>,
     config: Config,
     manifests: kept::Kept<Manifest>,
+    pulled: budget::Budget,
+    pushed: budget::Budget,
     blobs: kept::Kept<Blob>,
     wrong_reads: blob::WrongReads,
     referrers: kept::Kept<Referrers>,
@@ -123,8 +127,9 @@ impl Core {
             clock,
             entropy,
             formats,
-            config,
             manifests: kept::Kept::new(),
+            pulled: budget::Budget::new(config.manifest_memory, config.manifest_wait),
+            pushed: budget::Budget::new(config.manifest_memory, config.manifest_wait),
             blobs: kept::Kept::new(),
             wrong_reads: blob::WrongReads::default(),
             referrers: kept::Kept::new(),
@@ -134,6 +139,7 @@ impl Core {
             published: publish::Announcements::default(),
             turns: publish::Turns::default(),
             tally: collect::Tally::default(),
+            config,
         };
         Self { inner: Arc::new(inner) }
     }

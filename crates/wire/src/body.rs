@@ -3,7 +3,7 @@
 use std::io;
 
 use ::bytes::{Bytes, BytesMut};
-use futures_util::TryStreamExt;
+use futures_util::{TryStreamExt, stream};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, BodyStream, Empty, Full, StreamBody};
 use wharf_core::ByteStream;
@@ -35,6 +35,33 @@ pub fn chunks(body: Body) -> ByteStream {
     Box::pin(frames.try_filter_map(async |frame| Ok(frame.into_data().ok())))
 }
 
+/// How many bytes a body says it has, if it says so.
+pub fn announced(body: &Body) -> Option<u64> {
+    http_body::Body::size_hint(body).exact()
+}
+
+/// Content that must have `length` bytes: it ends with an error if it is shorter, or after that many if it is longer.
+pub fn exactly(length: u64, content: ByteStream) -> ByteStream {
+    let pieces = stream::try_unfold((content, length, false), move |(mut content, left, longer)| async move {
+        if longer {
+            return Err(wrong_length("longer", length));
+        }
+        let Some(mut piece) = content.try_next().await? else {
+            return if left == 0 { Ok(None) } else { Err(wrong_length("shorter", length)) };
+        };
+        let size = piece.len() as u64;
+        if size > left {
+            piece.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+        }
+        Ok(Some((piece, (content, left.saturating_sub(size), size > left))))
+    });
+    Box::pin(pieces)
+}
+
+fn wrong_length(how: &str, length: u64) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("the chunk is {how} than the {length} bytes of its range"))
+}
+
 /// Why a body was not read whole.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
@@ -64,4 +91,34 @@ pub async fn read_up_to(mut body: Body, limit: usize) -> Result<Bytes, ReadError
         content.extend_from_slice(&chunk);
     }
     Ok(content.freeze())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn limited(length: u64, pieces: &[&'static str]) -> (String, Option<String>) {
+        let pieces: Vec<io::Result<Bytes>> = pieces.iter().map(|piece| Ok(Bytes::from(*piece))).collect();
+        let mut content = exactly(length, Box::pin(stream::iter(pieces)));
+        let mut taken = String::new();
+        loop {
+            match content.try_next().await {
+                Ok(Some(piece)) => taken.push_str(std::str::from_utf8(&piece).unwrap()),
+                Ok(None) => return (taken, None),
+                Err(error) => return (taken, Some(error.to_string())),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn content_of_another_length_than_announced_ends_with_an_error() {
+        assert_eq!(limited(5, &["abc", "de"]).await, ("abcde".into(), None));
+        assert_eq!(limited(0, &[]).await, (String::new(), None));
+        let (taken, error) = limited(4, &["abc", "de", "f"]).await;
+        assert_eq!((taken.as_str(), error.unwrap().contains("longer than the 4")), ("abcd", true));
+        let (taken, error) = limited(0, &["a"]).await;
+        assert_eq!((taken.as_str(), error.unwrap().contains("longer")), ("", true));
+        let (taken, error) = limited(9, &["abc", "de"]).await;
+        assert_eq!((taken.as_str(), error.unwrap().contains("shorter than the 9")), ("abcde", true));
+    }
 }

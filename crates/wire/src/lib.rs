@@ -12,7 +12,7 @@ mod path;
 mod protocol;
 mod range;
 
-pub use body::{Body, BodyError, ReadError, bytes, chunks, empty, read_up_to, stream};
+pub use body::{Body, BodyError, ReadError, announced, bytes, chunks, empty, exactly, read_up_to, stream};
 pub use conditional::{etag, is_unchanged};
 pub use context::Context;
 pub use credentials::{Credentials, InvalidCredentials};
@@ -20,4 +20,4 @@ pub use door::{Door, Handled, Mounted};
 pub use page::{InvalidPage, Page};
 pub use path::{decode_segment, query_pairs};
 pub use protocol::{Answer, Protocol, Refusal, Scheme};
-pub use range::ByteRange;
+pub use range::{ByteRange, Part};

@@ -2,6 +2,10 @@
 
 use std::ops::Range;
 
+use http::header::{ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, HeaderMap, HeaderValue, IF_RANGE, RANGE};
+use http::request::Parts;
+use http::{Method, StatusCode};
+
 /// What a `Range` header asks for, held against the size of the content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ByteRange {
@@ -38,6 +42,47 @@ impl ByteRange {
     }
 }
 
+/// What an answer holds of content that a client may ask for in parts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// 200 or 206.
+    pub status: StatusCode,
+    /// Which bytes.
+    pub range: Range<u64>,
+}
+
+impl Part {
+    /// What a request asks for of `size` bytes; `None` if that is nothing that is there. `etag` makes the entity tag, which few
+    /// requests need.
+    pub fn asked(head: &Parts, etag: impl FnOnce() -> String, size: u64) -> Option<Self> {
+        match ByteRange::read(wanted_range(head, etag), size) {
+            ByteRange::Whole => Some(Self { status: StatusCode::OK, range: 0..size }),
+            ByteRange::Part(range) => Some(Self { status: StatusCode::PARTIAL_CONTENT, range }),
+            ByteRange::Unsatisfiable => None,
+        }
+    }
+
+    /// Says in the headers of the answer what it holds of the `size` bytes.
+    pub fn describe(&self, headers: &mut HeaderMap, size: u64) {
+        headers.insert(CONTENT_LENGTH, (self.range.end - self.range.start).into());
+        headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        if self.status == StatusCode::PARTIAL_CONTENT {
+            let text = format!("bytes {}-{}/{size}", self.range.start, self.range.end.saturating_sub(1));
+            headers.extend(HeaderValue::from_str(&text).ok().map(|value| (CONTENT_RANGE, value)));
+        }
+    }
+}
+
+/// The `Range` to answer. It is for GET alone, and `If-Range` takes it back for other content (RFC 9110, 13.1.5 and 14.2): a client
+/// that goes on with half a file wants the other half of the same file, or all of the new one.
+fn wanted_range(head: &Parts, etag: impl FnOnce() -> String) -> Option<&str> {
+    let condition = head.headers.get(IF_RANGE);
+    if head.method != Method::GET || condition.is_some_and(|tag| tag.as_bytes() != etag().as_bytes()) {
+        return None;
+    }
+    head.headers.get(RANGE)?.to_str().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,5 +114,27 @@ mod tests {
     #[test]
     fn an_empty_blob_has_no_part() {
         assert_eq!(ByteRange::read(Some("bytes=0-0"), 0), ByteRange::Unsatisfiable);
+    }
+
+    fn asked(method: Method, condition: Option<&str>) -> Option<Part> {
+        let mut request = http::Request::builder().method(method).header(RANGE, "bytes=2-3");
+        if let Some(condition) = condition {
+            request = request.header(IF_RANGE, condition);
+        }
+        Part::asked(&request.body(()).unwrap().into_parts().0, || "\"a\"".to_owned(), 10)
+    }
+
+    #[test]
+    fn a_part_is_for_who_gets_and_knows_the_same_content() {
+        let (whole, part) = ((StatusCode::OK, 0..10), (StatusCode::PARTIAL_CONTENT, 2..4));
+        let is = |part: Option<Part>| part.map(|part| (part.status, part.range)).unwrap();
+        assert_eq!(is(asked(Method::GET, None)), part);
+        assert_eq!(is(asked(Method::GET, Some("\"a\""))), part);
+        assert_eq!(is(asked(Method::GET, Some("\"b\""))), whole);
+        assert_eq!(is(asked(Method::HEAD, None)), whole);
+        let mut headers = HeaderMap::new();
+        Part { status: part.0, range: part.1 }.describe(&mut headers, 10);
+        assert_eq!(headers[CONTENT_RANGE], "bytes 2-3/10");
+        assert_eq!(headers[CONTENT_LENGTH], "2");
     }
 }

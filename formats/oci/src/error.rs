@@ -164,6 +164,7 @@ fn core_said(error: &wharf_core::Error) -> Said {
         | E::ForeignStorage(_)
         | E::FileUnknown(_)
         | E::NotPublished(_)
+        | E::Busy
         | E::Storage(_)
         | E::Db(_)
         | E::PinLost

@@ -5,7 +5,7 @@ use http::request::Parts;
 use http::{Response, StatusCode};
 use wharf_core::{InvalidManifest, Target};
 use wharf_types::MediaType;
-use wharf_wire::{Body, read_up_to};
+use wharf_wire::{Body, announced, read_up_to};
 
 use crate::upload::CONTENT_DIGEST;
 use crate::{Call, Error, NAME, Op};
@@ -21,12 +21,18 @@ pub(crate) async fn put(call: Call<'_>, head: &Parts, body: Body) -> Result<Resp
         return Err(Error::NoSuchEndpoint);
     };
     let media_type = content_type(head)?;
+    // What does not say how long it is may be as long as any; what says that it is too long is refused without room.
+    let room = match announced(&body) {
+        Some(size) if size > MOST_BYTES as u64 => None,
+        size => call.core.room_for_manifest(size.unwrap_or(MOST_BYTES as u64)).await?,
+    };
     let content = read_up_to(body, MOST_BYTES).await?;
     let target = Target::pushed(NAME, name.clone(), &call.permit);
     let pushed = call
         .core
         .put_manifest(&target, content.into(), media_type.as_ref(), *digest, tags.clone(), &call.actor())
         .await?;
+    drop(room);
     let location = call.context.location(&format!("/v2/{name}/manifests/{reference}"));
     let digest = pushed.digest.to_string();
     let mut response = call.bare(StatusCode::CREATED, &[(LOCATION, &location), (CONTENT_DIGEST, &digest)]);

@@ -1,5 +1,7 @@
 //! Every request of the distribution-spec that is understood.
 
+use std::ops::Range;
+
 use wharf_auth::{Access, Operation, Verb};
 use wharf_types::{Algorithm, Digest, Reference, RepoName, Tag};
 use wharf_wire::Page;
@@ -109,8 +111,8 @@ pub enum Op {
         name: RepoName,
         /// Upload.
         id: String,
-        /// Where it says it begins.
-        start: Option<u64>,
+        /// Where it says it begins and ends.
+        range: Option<Range<u64>>,
     },
     /// end-6: the last chunk, and what it all hashes to.
     FinishUpload {
@@ -118,8 +120,8 @@ pub enum Op {
         name: RepoName,
         /// Upload.
         id: String,
-        /// Where the chunk says it begins.
-        start: Option<u64>,
+        /// Where the chunk says it begins and ends.
+        range: Option<Range<u64>>,
         /// The blob.
         digest: Digest,
     },

@@ -2,15 +2,14 @@
 
 use ::bytes::Bytes;
 use http::header::{
-    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderName, HeaderValue,
-    IF_NONE_MATCH, IF_RANGE, LOCATION, RANGE,
+    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_NONE_MATCH, LOCATION,
 };
 use http::request::Parts;
 use http::{HeaderMap, Method, Response, StatusCode};
 use wharf_auth::Operation as _;
 use wharf_core::{Blob, Pull, Target};
 use wharf_types::{Digest, Reference, RepoName};
-use wharf_wire::{Body, ByteRange, bytes, empty, etag, is_unchanged, stream};
+use wharf_wire::{Body, Part, bytes, empty, etag, is_unchanged, stream};
 
 use crate::upload::CONTENT_DIGEST;
 use crate::{Call, Error, NAME, Op};
@@ -115,20 +114,16 @@ pub(crate) async fn blob(call: Call<'_>, head: &Parts) -> Result<Response<Body>,
         note_blob(&call, name, *digest);
         return Ok(elsewhere(digest, location));
     }
-    let wanted = wanted_range(head, digest);
-    let (status, range) = match ByteRange::read(wanted, blob.size) {
-        ByteRange::Whole => (StatusCode::OK, 0..blob.size),
-        ByteRange::Part(range) => (StatusCode::PARTIAL_CONTENT, range),
-        ByteRange::Unsatisfiable => return Err(Error::RangeNotSatisfiable(blob.size)),
-    };
-    let body = match head.method == Method::HEAD || range.is_empty() {
+    let part = Part::asked(head, || etag(&digest.to_string()), blob.size);
+    let part = part.ok_or(Error::RangeNotSatisfiable(blob.size))?;
+    let body = match head.method == Method::HEAD || part.range.is_empty() {
         true => empty(),
-        false => stream(call.core.open_blob(&blob, range.clone()).await?),
+        false => stream(call.core.open_blob(&blob, part.range.clone()).await?),
     };
     if head.method == Method::GET {
         note_blob(&call, name, *digest);
     }
-    Ok(part_of(&blob, status, &range, body))
+    Ok(part_of(&blob, &part, body))
 }
 
 fn note_blob(call: &Call<'_>, name: &RepoName, digest: Digest) {
@@ -150,31 +145,13 @@ fn elsewhere(digest: &Digest, location: HeaderValue) -> Response<Body> {
     response
 }
 
-/// The `Range` to answer. It is for GET alone, and `If-Range` takes it back for other content (RFC 9110, 13.1.5 and 14.2).
-fn wanted_range<'a>(head: &'a Parts, digest: &Digest) -> Option<&'a str> {
-    let condition = head.headers.get(IF_RANGE);
-    if head.method == Method::HEAD
-        || condition.is_some_and(|tag| tag.as_bytes() != etag(&digest.to_string()).as_bytes())
-    {
-        return None;
-    }
-    head.headers.get(RANGE)?.to_str().ok()
-}
-
-fn part_of(blob: &Blob, status: StatusCode, range: &std::ops::Range<u64>, body: Body) -> Response<Body> {
+fn part_of(blob: &Blob, part: &Part, body: Body) -> Response<Body> {
     let mut response = Response::new(body);
-    *response.status_mut() = status;
+    *response.status_mut() = part.status;
     let headers = response.headers_mut();
     name_content(headers, &blob.digest);
-    headers.insert(CONTENT_LENGTH, (range.end - range.start).into());
+    part.describe(headers, blob.size);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
-    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(CACHE_CONTROL, FOR_EVER);
-    if status == StatusCode::PARTIAL_CONTENT {
-        let text = format!("bytes {}-{}/{}", range.start, range.end.saturating_sub(1), blob.size);
-        if let Ok(value) = HeaderValue::from_str(&text) {
-            headers.insert(CONTENT_RANGE, value);
-        }
-    }
     response
 }

@@ -1,5 +1,7 @@
 //! From a request's head to an operation. Names have any number of segments, so paths are read from their end.
 
+use std::ops::Range;
+
 use http::Method;
 use http::header::{CONTENT_LENGTH, CONTENT_RANGE, HeaderMap};
 use http::request::Parts;
@@ -79,18 +81,18 @@ impl Head<'_> {
         let id = id.to_owned();
         match *self.method {
             Method::GET | Method::HEAD => Ok(Op::UploadStatus { name, id }),
-            Method::PATCH => Ok(Op::Append { name, id, start: self.chunk_start()? }),
+            Method::PATCH => Ok(Op::Append { name, id, range: self.chunk_range()? }),
             Method::PUT => {
                 let digest = self.param("digest").ok_or(Error::DigestMissing)?.parse()?;
-                Ok(Op::FinishUpload { name, id, start: self.chunk_start()?, digest })
+                Ok(Op::FinishUpload { name, id, range: self.chunk_range()?, digest })
             }
             Method::DELETE => Ok(Op::CancelUpload { name, id }),
             _ => Err(Error::MethodNotAllowed("GET, HEAD, PATCH, PUT, DELETE")),
         }
     }
 
-    /// Where a chunk begins: `Content-Range: <first>-<last>` as the specification writes it, or with `bytes` and total as HTTP does.
-    fn chunk_start(&self) -> Result<Option<u64>, Error> {
+    /// Where a chunk begins and ends: `Content-Range: <first>-<last>` as the specification writes it, or with `bytes` and total as HTTP does.
+    fn chunk_range(&self) -> Result<Option<Range<u64>>, Error> {
         let Some(header) = self.headers.get(CONTENT_RANGE) else { return Ok(None) };
         let text = header.to_str().map_err(|_| Error::BadRange)?.trim();
         let text = text.strip_prefix("bytes").map_or(text, |rest| rest.trim_start_matches([' ', '=']));
@@ -100,10 +102,11 @@ impl Head<'_> {
         let last: u64 = last.trim().parse().map_err(|_| Error::BadRange)?;
         let length = self.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
         // An empty chunk is written as a range that ends before it begins.
-        let size = last.checked_add(1).and_then(|end| end.checked_sub(first)).ok_or(Error::BadRange)?;
+        let end = last.checked_add(1).ok_or(Error::BadRange)?;
+        let size = end.checked_sub(first).ok_or(Error::BadRange)?;
         match length {
             Some(length) if length != size => Err(Error::SizeMismatch { range: size, length }),
-            _ => Ok(Some(first)),
+            _ => Ok(Some(first..end)),
         }
     }
 

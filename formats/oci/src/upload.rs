@@ -1,10 +1,12 @@
 //! Pushing blobs (distribution-spec, "Pushing blobs").
 
+use std::ops::Range;
+
 use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue, LOCATION, RANGE};
 use http::{Response, StatusCode};
-use wharf_core::{Actor, Mounted, Target, Upload};
+use wharf_core::{Actor, ByteStream, Mounted, Target, Upload};
 use wharf_types::{Digest, RepoName};
-use wharf_wire::{Body, chunks, empty};
+use wharf_wire::{Body, chunks, empty, exactly};
 
 use crate::{Call, Error, NAME, Op};
 
@@ -99,16 +101,27 @@ pub(crate) async fn status(call: Call<'_>) -> Result<Response<Body>, Error> {
     Ok(call.upload_is(StatusCode::NO_CONTENT, name, &upload))
 }
 
+/// Where a chunk begins, and its content. A body without a length is held against the range as it comes: what is beyond the
+/// range is not taken.
+fn chunk(range: Option<&Range<u64>>, body: Body) -> (Option<u64>, ByteStream) {
+    match range {
+        Some(range) => (Some(range.start), exactly(range.end - range.start, chunks(body))),
+        None => (None, chunks(body)),
+    }
+}
+
 pub(crate) async fn append(call: Call<'_>, body: Body) -> Result<Response<Body>, Error> {
-    let Op::Append { name, id, start } = call.permit.op() else { return Err(Error::NoSuchEndpoint) };
-    let appended = call.core.append(&call.target(name), id, *start, chunks(body)).await;
+    let Op::Append { name, id, range } = call.permit.op() else { return Err(Error::NoSuchEndpoint) };
+    let (start, content) = chunk(range.as_ref(), body);
+    let appended = call.core.append(&call.target(name), id, start, content).await;
     let upload = appended.map_err(|error| placed(error, name, id))?;
     Ok(call.upload_is(StatusCode::ACCEPTED, name, &upload))
 }
 
 pub(crate) async fn finish(call: Call<'_>, body: Body) -> Result<Response<Body>, Error> {
-    let Op::FinishUpload { name, id, start, digest } = call.permit.op() else { return Err(Error::NoSuchEndpoint) };
-    let finished = call.core.finish_upload(&call.target(name), id, *start, chunks(body), *digest).await;
+    let Op::FinishUpload { name, id, range, digest } = call.permit.op() else { return Err(Error::NoSuchEndpoint) };
+    let (start, content) = chunk(range.as_ref(), body);
+    let finished = call.core.finish_upload(&call.target(name), id, start, content, *digest).await;
     finished.map_err(|error| placed(error, name, id))?;
     Ok(call.blob_is_here(name, digest))
 }

@@ -7,6 +7,7 @@ use wharf_db::catalog::{manifests, tags};
 use wharf_db::{Db, Engine, Subject, Tx};
 use wharf_types::{Digest, MediaType, Reference};
 
+use crate::budget::{Room, UNCOUNTED};
 use crate::kept::{Marks, key};
 use crate::repository::Target;
 use crate::{Core, Error, Result};
@@ -22,6 +23,12 @@ pub struct Manifest {
     pub content: Bytes,
 }
 
+/// What a name leads to. A large manifest is read only once there is room for it.
+enum Found {
+    Small(Arc<Manifest>),
+    Large(manifests::Head),
+}
+
 struct Pull<'a> {
     db: &'a Db,
     target: &'a Target,
@@ -32,24 +39,54 @@ impl Core {
     /// The manifest that a tag or digest names.
     ///
     /// # Errors
-    /// [`Error::RepositoryUnknown`], [`Error::ManifestUnknown`].
+    /// [`Error::RepositoryUnknown`], [`Error::ManifestUnknown`], [`Error::Busy`].
     pub async fn manifest(&self, target: &Target, reference: &Reference) -> Result<Arc<Manifest>> {
+        match self.find_manifest(target, reference).await? {
+            Found::Small(manifest) => Ok(manifest),
+            Found::Large((digest, media_type, size)) => {
+                let content = self.large(target, &digest, size).await?;
+                Ok(Arc::new(Manifest { digest, media_type, content }))
+            }
+        }
+    }
+
+    async fn find_manifest(&self, target: &Target, reference: &Reference) -> Result<Found> {
         let db = &self.inner.db;
         let key = match reference {
             Reference::Tag(tag) => key(target, tag.as_str()),
             Reference::Digest(digest) => key(target, &digest.to_string()),
         };
         if let Some(kept) = self.inner.manifests.get(db, &key) {
-            return Ok(kept);
+            return Ok(Found::Small(kept));
         }
         let pull = Pull { db, target, reference };
         let (served, marks) = db.read(&pull, |tx, pull| Box::pin(read(tx, pull))).await?;
-        let manifests::Served { digest, media_type, content } = served;
+        let manifests::Served { digest, media_type, size, content } = served;
+        let Some(content) = content else { return Ok(Found::Large((digest, media_type, size))) };
         let manifest = Arc::new(Manifest { digest, media_type, content: content.into() });
         if let Some(marks) = marks {
             self.inner.manifests.keep(key, &manifest, marks, manifest.content.len());
         }
-        Ok(manifest)
+        Ok(Found::Small(manifest))
+    }
+
+    /// The bytes of a manifest that has many. Room before bytes: who waits for room holds nothing.
+    async fn large(&self, target: &Target, digest: &Digest, size: u64) -> Result<Bytes> {
+        let room = self.inner.pulled.room(size).await?;
+        let args = (target, digest, size);
+        let found = self.inner.db.read(&args, |tx, (target, digest, size)| {
+            Box::pin(manifests::by_digest(tx, target.format, &target.name, digest, *size))
+        });
+        let content = found.await.map_err(Error::from)?.and_then(|found| found.content);
+        Ok(room.hold(content.ok_or(Error::ManifestUnknown(Reference::Digest(*digest)))?))
+    }
+
+    /// Room for a manifest of this many bytes on its way in. None is needed up to [`UNCOUNTED`].
+    ///
+    /// # Errors
+    /// [`Error::Busy`].
+    pub async fn room_for_manifest(&self, bytes: u64) -> Result<Option<Room>> {
+        if bytes <= UNCOUNTED { Ok(None) } else { self.inner.pushed.room(bytes).await.map(Some) }
     }
 
     /// The head of the manifest that a tag or digest names: digest, media type and size.
@@ -59,8 +96,10 @@ impl Core {
     pub async fn manifest_head(&self, target: &Target, reference: &Reference) -> Result<(Digest, MediaType, u64)> {
         if self.inner.db.engine() == Engine::Sqlite {
             // With its bytes it can be kept, for who asks again and for the pull that often follows.
-            let manifest = self.manifest(target, reference).await?;
-            return Ok((manifest.digest, manifest.media_type.clone(), manifest.content.len() as u64));
+            return Ok(match self.find_manifest(target, reference).await? {
+                Found::Small(found) => (found.digest, found.media_type.clone(), found.content.len() as u64),
+                Found::Large(head) => head,
+            });
         }
         let args = (target, reference);
         let head = self.inner.db.read(&args, |tx, (target, reference)| {
@@ -86,8 +125,8 @@ async fn read(tx: &mut Tx<'_>, pull: &Pull<'_>) -> Result<(manifests::Served, Op
     let marked = marks(tx, pull).await?;
     let (format, name) = (target.format, &target.name);
     let found = match reference {
-        Reference::Tag(tag) => manifests::by_tag(tx, format, name, tag.as_str()).await?,
-        Reference::Digest(digest) => manifests::by_digest(tx, format, name, digest).await?,
+        Reference::Tag(tag) => manifests::by_tag(tx, format, name, tag.as_str(), UNCOUNTED).await?,
+        Reference::Digest(digest) => manifests::by_digest(tx, format, name, digest, UNCOUNTED).await?,
     };
     match found {
         Some(served) => {

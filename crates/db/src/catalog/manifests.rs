@@ -66,33 +66,41 @@ pub struct Served {
     pub digest: Digest,
     /// Its media type, for Content-Type.
     pub media_type: MediaType,
-    /// Its bytes.
-    pub content: Vec<u8>,
+    /// How many bytes it has.
+    pub size: u64,
+    /// They, if there are not more of them than was asked for.
+    pub content: Option<Vec<u8>>,
 }
 
 fn served(row: &Row) -> Result<Served> {
-    Ok(Served { digest: row.get(0)?, media_type: row.get(1)?, content: row.get(2)? })
+    Ok(Served { digest: row.get(0)?, media_type: row.get(1)?, size: row.get(2)?, content: row.get(3)? })
 }
 
-/// The manifest a tag points at.
+/// The manifest a tag points at, with its bytes if there are at most `most`.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn by_tag(tx: &mut Tx<'_>, format: FormatName, name: &RepoName, tag: &str) -> Result<Option<Served>> {
+pub async fn by_tag(
+    tx: &mut Tx<'_>,
+    format: FormatName,
+    name: &RepoName,
+    tag: &str,
+    most: u64,
+) -> Result<Option<Served>> {
     let row = tx
         .query_opt(
-            "SELECT m.digest, m.media_type, b.content FROM repositories r
+            "SELECT m.digest, m.media_type, m.size, CASE WHEN m.size <= ?4 THEN b.content END FROM repositories r
              JOIN tags t ON t.repository_id = r.id AND t.name = ?3
              JOIN manifests m ON m.repository_id = r.id AND m.digest = t.digest
              JOIN blobs b ON b.digest = m.digest AND b.damaged_at IS NULL
              WHERE r.format = ?1 AND r.name = ?2 AND r.deleted_at IS NULL",
-            &[&format.as_str(), &name.canonical(), &tag],
+            &[&format.as_str(), &name.canonical(), &tag, &most],
         )
         .await?;
     row.as_ref().map(served).transpose()
 }
 
-/// The manifest of this digest.
+/// The manifest of this digest, with its bytes if there are at most `most`.
 ///
 /// # Errors
 /// Those of the database.
@@ -101,14 +109,15 @@ pub async fn by_digest(
     format: FormatName,
     name: &RepoName,
     digest: &Digest,
+    most: u64,
 ) -> Result<Option<Served>> {
     let row = tx
         .query_opt(
-            "SELECT m.digest, m.media_type, b.content FROM repositories r
+            "SELECT m.digest, m.media_type, m.size, CASE WHEN m.size <= ?4 THEN b.content END FROM repositories r
              JOIN manifests m ON m.repository_id = r.id AND m.digest = ?3
              JOIN blobs b ON b.digest = m.digest AND b.damaged_at IS NULL
              WHERE r.format = ?1 AND r.name = ?2 AND r.deleted_at IS NULL",
-            &[&format.as_str(), &name.canonical(), digest],
+            &[&format.as_str(), &name.canonical(), digest, &most],
         )
         .await?;
     row.as_ref().map(served).transpose()

@@ -169,6 +169,7 @@ impl Config {
         set(&mut core.redirect_from, self.size("storage.redirect_from"));
         set(&mut core.redirect_lifetime, self.span("storage.redirect_lifetime"));
         set(&mut core.accept_sparse_images, Some(self.is_on("push.accept_sparse_images")));
+        set(&mut core.manifest_memory, self.size("limits.manifest_memory"));
         set(&mut core.publish_delay, self.span("publish.delay"));
         set(&mut core.job_lease, self.span("jobs.lease"));
         set(&mut core.job_attempts, self.number("jobs.attempts"));

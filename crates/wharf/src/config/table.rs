@@ -239,6 +239,13 @@ pub(crate) static SETTINGS: &[Setting] = &[
     setting("limits.uri", Size, Is("8KiB"), "The longest path and query of a request."),
     setting("limits.http2_streams", Number, Is("128"), "Requests at once on one HTTP/2 connection."),
     setting(
+        "limits.manifest_memory",
+        Size,
+        Is("64MiB"),
+        "What manifests above 64 KiB may take in memory while clients pull them, and as much while clients push them. Who finds \
+         no room waits, and is then told to come back.",
+    ),
+    setting(
         "limits.body_rate",
         Size,
         Is("1KiB"),

@@ -103,17 +103,17 @@ fn bad_requests_get_the_code_that_fits() {
 
 #[test]
 fn chunk_ranges_are_read_in_both_spellings() {
-    let start = |range: &str, length: &str| {
+    let chunk = |range: &str, length: &str| {
         let head =
             Request::patch("/v2/a/blobs/uploads/1f").header("content-range", range).header("content-length", length);
         match parse(&head.body(()).unwrap().into_parts().0) {
-            Ok(Op::Append { start, .. }) => Ok(start),
+            Ok(Op::Append { range, .. }) => Ok(range),
             other => Err(format!("{other:?}")),
         }
     };
-    assert_eq!(start("0-1023", "1024"), Ok(Some(0)));
-    assert_eq!(start("bytes 1024-2047/4096", "1024"), Ok(Some(1024)));
+    assert_eq!(chunk("0-1023", "1024"), Ok(Some(0..1024)));
+    assert_eq!(chunk("bytes 1024-2047/4096", "1024"), Ok(Some(1024..2048)));
     for (range, length) in [("0-1023", "10"), ("5-1", "0"), ("x", "1"), ("-5", "5"), ("0-18446744073709551615", "1")] {
-        assert!(start(range, length).is_err(), "{range} {length}");
+        assert!(chunk(range, length).is_err(), "{range} {length}");
     }
 }

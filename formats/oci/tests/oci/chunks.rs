@@ -1,6 +1,7 @@
 //! Uploads in chunks: where they stand, what does not follow, what ends them.
 
 use bytes::Bytes;
+use futures_util::stream;
 use http::Method;
 use http::header::CONTENT_RANGE;
 use wharf_testkit::{Answer, TestServer};
@@ -16,6 +17,7 @@ mod order {
 
     on_every_backend! {
         a_chunk_out_of_order_is_refused_and_the_upload_goes_on,
+        a_chunk_without_a_length_is_held_against_its_range,
         a_cancelled_upload_is_gone,
         an_upload_that_has_ended_is_gone,
     }
@@ -94,6 +96,37 @@ async fn assert_gone(repository: &Repository, upload: &str) {
     repository.append(upload, 0, "more").await.refused(404, "BLOB_UPLOAD_UNKNOWN");
     repository.finish(upload, 0, "more", &Blob::of("more").digest).await.refused(404, "BLOB_UPLOAD_UNKNOWN");
     repository.client.delete(upload).await.refused(404, "BLOB_UPLOAD_UNKNOWN");
+}
+
+/// A chunk whose length no header says.
+async fn stream_of(repository: &Repository, method: Method, path: &str, range: (usize, usize), chunk: &[u8]) -> Answer {
+    let pieces: Vec<_> = chunk.chunks(700).map(|piece| std::io::Result::Ok(Bytes::copy_from_slice(piece))).collect();
+    let request =
+        repository.client.request(method, path).header(CONTENT_RANGE, &format!("{}-{}", range.0, range.1 - 1));
+    request.body(reqwest::Body::wrap_stream(stream::iter(pieces))).send().await
+}
+
+async fn a_chunk_without_a_length_is_held_against_its_range(server: &TestServer) {
+    let repository = Repository::new(server, "team/app");
+    for piece in [1024, LARGE] {
+        let blob = Blob::noise(9, 4 * piece);
+        let upload = repository.begin().await;
+        let part = |from: usize, to: usize| &blob.content[from * piece..to * piece];
+        let patch = |range: (usize, usize), chunk| {
+            stream_of(&repository, Method::PATCH, &upload, (range.0 * piece, range.1 * piece), chunk)
+        };
+        // Nothing beyond the range is taken, and what was taken is what the next chunk follows on.
+        patch((0, 1), part(0, 3)).await.refused(400, "SIZE_INVALID");
+        assert_eq!(repository.received(&upload).await, piece);
+        patch((1, 3), part(1, 2)).await.refused(400, "SIZE_INVALID");
+        assert_eq!(repository.received(&upload).await, 2 * piece);
+        patch((2, 3), part(2, 3)).await.assert_status(202);
+        let put = with_digest(&upload, &blob.digest);
+        let last = (3 * piece, 4 * piece);
+        stream_of(&repository, Method::PUT, &put, last, b"").await.refused(400, "SIZE_INVALID");
+        stream_of(&repository, Method::PUT, &put, last, part(3, 4)).await.assert_status(201);
+        repository.get(&format!("blobs/{}", blob.digest)).await.assert_status(200).assert_body(&blob.content);
+    }
 }
 
 async fn a_cancelled_upload_is_gone(server: &TestServer) {

@@ -1,15 +1,18 @@
 //! Sizes and numbers: the largest that is taken, and what is said to more.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use futures_util::stream;
 use http::Method;
 use http::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 use wharf_auth::Role;
-use wharf_testkit::{Client, Image, Raw, RawAnswer, TestServer, media};
+use wharf_core::Config;
+use wharf_testkit::{Backend, Client, Image, Options, Raw, RawAnswer, TestServer, media};
 use wharf_types::Digest;
 
-use crate::backend::{on_every_backend, on_every_database};
+use crate::backend::{on_every_backend, on_every_database, options};
 use crate::blob::Blob;
 use crate::refusal::Refusal;
 use crate::remains::assert_objects;
@@ -124,4 +127,79 @@ async fn ten_gigabytes_of_somebody_who_may_not_push_are_refused_before_they_are_
         announce(server, &puller, &line).await.refused(403, "DENIED");
         announce(server, &stranger, &line).await.refused(404, "NAME_UNKNOWN");
     }
+}
+
+/// Somebody who takes no more of a body than is pushed on him: 64 KiB.
+fn slow(server: &TestServer) -> Client {
+    let http = reqwest::Client::builder().http2_prior_knowledge().http2_initial_stream_window_size(65_535);
+    let client = Client::over(http.no_proxy().build().unwrap(), server.url());
+    client.with_basic(wharf_testkit::ADMIN, wharf_testkit::ADMIN_PASSWORD)
+}
+
+fn with_room_for_two(backend: Backend) -> Options {
+    options().backend(backend).core(|core: &mut Config| {
+        core.manifest_memory = 2 * MOST as u64;
+        core.manifest_wait = Duration::from_millis(200);
+    })
+}
+
+#[tokio::test]
+async fn clients_that_do_not_take_large_manifests_cannot_fill_the_memory() {
+    for backend in [Backend::Sqlite, Backend::Postgres] {
+        let server = TestServer::start(with_room_for_two(backend)).await;
+        let repository = Repository::new(&server, "team/app");
+        repository.push(&Blob::of("{}")).await;
+        let (large, small) = (manifest_of(MOST), manifest_of(1000));
+        repository.put_manifest("large", media::MANIFEST, large.clone()).await.assert_status(201);
+        repository.put_manifest("small", media::MANIFEST, small.clone()).await.assert_status(201);
+        let slow = slow(&server);
+        let take = || slow.request(Method::GET, "/v2/team/app/manifests/large").open();
+        let (first, second) = (take().await, take().await);
+        assert_eq!((first.status().as_u16(), second.status().as_u16()), (200, 200));
+        for _ in 0..3 {
+            let refused = repository.get("manifests/large").await;
+            refused.refused(503, "UNAVAILABLE");
+            refused.assert_header("retry-after", "2");
+        }
+        // Whoever wants little, or only the head, or pushes, does not notice.
+        repository.get("manifests/small").await.assert_status(200).assert_body(&small);
+        repository.head("manifests/large").await.assert_status(200).assert_header("content-length", &MOST.to_string());
+        repository.put_manifest("again", media::MANIFEST, large.clone()).await.assert_status(201);
+        // Who takes it makes room for the next, and so does who goes away.
+        assert_eq!(first.bytes().await.unwrap(), large);
+        let third = take().await;
+        assert_eq!(third.status().as_u16(), 200);
+        drop(second);
+        eventually(async || repository.get("manifests/large").await.status == 200).await;
+    }
+}
+
+#[tokio::test]
+async fn clients_that_do_not_send_large_manifests_cannot_fill_the_memory() {
+    let server = TestServer::start(with_room_for_two(Backend::Sqlite)).await;
+    let repository = Repository::new(&server, "team/app");
+    repository.push(&Blob::of("{}")).await;
+    let (large, small) = (manifest_of(MOST), manifest_of(1000));
+    let admin = server.admin().authorization().unwrap();
+    let mut slow = Vec::new();
+    for length in [format!("Content-Length: {MOST}"), "Transfer-Encoding: chunked".to_owned()] {
+        let mut raw = Raw::connect(server.address()).await;
+        let line = "PUT /v2/team/app/manifests/slow HTTP/1.1";
+        raw.send(format!("{line}\r\nHost: a\r\nAuthorization: {admin}\r\n{length}\r\nExpect: 100-continue\r\n\r\n"))
+            .await;
+        // It is asked for the body once there is room for it.
+        assert_eq!(raw.answer().await.status, 100);
+        slow.push(raw);
+    }
+    repository.put_manifest("large", media::MANIFEST, large.clone()).await.refused(503, "UNAVAILABLE");
+    repository.put_manifest("small", media::MANIFEST, small).await.assert_status(201);
+    drop(slow);
+    eventually(async || repository.put_manifest("large", media::MANIFEST, large.clone()).await.status == 201).await;
+    repository.get("manifests/large").await.assert_status(200).assert_body(&large);
+}
+
+/// Asks until the answer is yes.
+async fn eventually(mut ask: impl AsyncFnMut() -> bool) {
+    let asking = async { while !ask().await {} };
+    assert!(tokio::time::timeout(Duration::from_secs(60), asking).await.is_ok(), "it never came to pass");
 }

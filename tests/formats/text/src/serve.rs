@@ -5,15 +5,12 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use http::header::{
-    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_RANGE,
-    LOCATION, RANGE,
-};
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderValue, LOCATION};
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
 use wharf_core::{Actor, Arrival, ByteStream, PublishedFile, Target};
 use wharf_types::{Digest, RepoName};
-use wharf_wire::{Body, ByteRange, bytes, chunks, empty, etag, is_unchanged, stream};
+use wharf_wire::{Body, Part, bytes, chunks, empty, etag, is_unchanged, stream};
 
 use crate::index::{INDEX, key_id};
 use crate::{Call, Channel, Error, NAME};
@@ -31,12 +28,6 @@ struct Content<'a> {
     digest: &'a Digest,
     size: u64,
     caching: HeaderValue,
-}
-
-/// What of it an answer holds.
-struct Part {
-    status: StatusCode,
-    range: Range<u64>,
 }
 
 impl Call<'_> {
@@ -163,30 +154,14 @@ impl Content<'_> {
         if is_unchanged(&head.headers, &tag) {
             return Ok(self.described(&tag, StatusCode::NOT_MODIFIED, empty()));
         }
-        let part = self.part(&head.headers, &tag)?;
+        let part = Part::asked(head, || tag.clone(), self.size).ok_or(Error::RangeNotSatisfiable(self.size))?;
         let unread = head.method == Method::HEAD || part.range.is_empty();
         let body = if unread { empty() } else { stream(open(part.range.clone()).await?) };
         let mut response = self.described(&tag, part.status, body);
         let headers = response.headers_mut();
-        headers.insert(CONTENT_LENGTH, (part.range.end - part.range.start).into());
         headers.insert(CONTENT_TYPE, TEXT);
-        headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-        if part.status == StatusCode::PARTIAL_CONTENT {
-            let text = format!("bytes {}-{}/{}", part.range.start, part.range.end.saturating_sub(1), self.size);
-            headers.extend(HeaderValue::from_str(&text).ok().map(|value| (CONTENT_RANGE, value)));
-        }
+        part.describe(headers, self.size);
         Ok(response)
-    }
-
-    fn part(&self, headers: &HeaderMap, tag: &str) -> Result<Part, Error> {
-        let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-        // A client that goes on with half a file wants the other half of the same file, or all of the new one.
-        let wanted = text(RANGE).filter(|_| text(IF_RANGE).is_none_or(|known| known == tag));
-        match ByteRange::read(wanted, self.size) {
-            ByteRange::Whole => Ok(Part { status: StatusCode::OK, range: 0..self.size }),
-            ByteRange::Part(range) => Ok(Part { status: StatusCode::PARTIAL_CONTENT, range }),
-            ByteRange::Unsatisfiable => Err(Error::RangeNotSatisfiable(self.size)),
-        }
     }
 
     fn described(&self, tag: &str, status: StatusCode, body: Body) -> Response<Body> {
