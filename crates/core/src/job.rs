@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use wharf_db::catalog::jobs;
 use wharf_db::{Durability, Tx};
 use wharf_types::Timestamp;
@@ -106,10 +107,15 @@ impl Core {
         let Some(job) = leased.await.map_err(Error::from)? else { return Ok(false) };
         let panicked = |_| Err(Error::Inconsistent("the job panicked".into()));
         let handled = std::panic::AssertUnwindSafe(self.handle(&job)).catch_unwind();
+        // In a task of its own: work that keeps its thread busy must not keep its own sign of life from going out, nor leave one
+        // half done, whose transaction would hold the job's row.
+        let mut heartbeat =
+            AbortOnDropHandle::new(tokio::spawn(self.clone().keep_lease(job.clone(), holder.to_owned())));
         let outcome = tokio::select! {
             outcome = handled => outcome.unwrap_or_else(panicked),
-            () = self.keep_lease(&job, holder) => return Ok(true),
+            _ = &mut heartbeat => return Ok(true),
         };
+        drop(heartbeat);
         self.settle(job, holder, outcome).await?;
         self.announce_publication();
         Ok(true)
@@ -125,10 +131,10 @@ impl Core {
     }
 
     /// Ends only when the lease is lost: then somebody else does the job.
-    async fn keep_lease(&self, job: &jobs::Job, holder: &str) {
+    async fn keep_lease(self, job: jobs::Job, holder: String) {
         loop {
             tokio::time::sleep(self.inner.config.job_lease / 3).await;
-            let args = (job.id, holder.to_owned(), self.inner.config.job_lease);
+            let args = (job.id, holder.clone(), self.inner.config.job_lease);
             let kept = self.inner.db.write(Durability::Relaxed, args, |tx, (id, holder, span)| {
                 Box::pin(jobs::heartbeat(tx, *id, holder, *span))
             });

@@ -3,13 +3,15 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use wharf_auth::{Auth, InstanceKey};
 use wharf_core::{Core, Entropy, Parts, Workers};
-use wharf_db::Db;
+use wharf_db::catalog::jobs;
+use wharf_db::{Db, Durability};
 use wharf_storage::Storage;
 use wharf_web::api::Api;
 use wharf_web::{App, Listener};
@@ -143,6 +145,17 @@ impl TestServer {
     /// Its database.
     pub fn db(&self) -> &Db {
         &self.remains.db
+    }
+
+    /// Ends the leases of a worker's jobs, as when its process has stood still for too long.
+    pub async fn end_leases(&self, holder: &str) {
+        for job in self.core().jobs(false, 0, 1000).await.expect("jobs") {
+            let args = (job.id, holder.to_owned());
+            let ended = self.db().write(Durability::Relaxed, args, |tx, (id, holder)| {
+                Box::pin(jobs::heartbeat(tx, *id, holder, Duration::ZERO))
+            });
+            ended.await.expect("a database");
+        }
     }
 
     /// Its clock.

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use tokio::sync::Notify;
@@ -14,8 +14,7 @@ use crate::hooked::{Hooked, When};
 use crate::note::{index_of, note};
 use crate::shelf::Shelf;
 
-/// A server whose first index, once it is put together, says so, and then stands still until it is told to go on: as when the
-/// process is stopped, nothing keeps the lease meanwhile.
+/// A server whose first index, once it is put together, says so, and then keeps its thread until it is told to go on.
 fn held() -> (Options, Arc<Notify>, mpsc::Sender<()>) {
     let (made, first, (go_on, told)) = (Arc::new(Notify::new()), AtomicBool::new(true), mpsc::channel());
     let (tell, told) = (Arc::clone(&made), Mutex::new(told));
@@ -27,10 +26,30 @@ fn held() -> (Options, Arc<Notify>, mpsc::Sender<()>) {
         }
         async { Ok(()) }.boxed()
     });
-    let options = with(hooked).without_workers();
-    // A sign of life goes out after a third of the lease, in the worker's own task. It must not be under way when that task
-    // stands still: on PostgreSQL its transaction would keep the job's row locked, and nobody could take the job over.
-    (options.core(|core: &mut Config| core.job_lease = Duration::from_secs(3)), made, go_on)
+    (with(hooked).without_workers(), made, go_on)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn work_that_keeps_its_thread_keeps_its_lease() {
+    tokio::join!(keeps_its_lease(Backend::Sqlite), keeps_its_lease(Backend::Postgres));
+}
+
+async fn keeps_its_lease(backend: Backend) {
+    let lease = Duration::from_secs(3);
+    let (options, made, go_on) = held();
+    let server = TestServer::start(options.backend(backend).core(|core: &mut Config| core.job_lease = lease)).await;
+    let shelf = Shelf::new(&server, "team/notes");
+    shelf.put("stable", note("a", "1").file()).await.assert_status(201);
+    let core = server.core().clone();
+    let slow = tokio::spawn(async move { core.run_one("slow").await });
+    soon(made.notified()).await;
+    let since = Instant::now();
+    while since.elapsed() < lease + lease / 2 {
+        assert_eq!(work(&server).await, 0, "somebody else took the job");
+    }
+    go_on.send(()).expect("one that waits");
+    assert!(soon(slow).await.expect("no panic").expect("a database"));
+    assert_eq!(shelf.index("stable").await, index_of("stable", &[note("a", "1")]));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
@@ -45,6 +64,7 @@ async fn a_worker_that_lost_its_lease_does_not_publish_an_older_index_over_a_new
         let slow = tokio::spawn(async move { core.run_one("slow").await });
         soon(made.notified()).await;
         // There is more by now, and when the lease has run out another does the work.
+        server.end_leases("slow").await;
         shelf.put("stable", b.file()).await.assert_status(201);
         eventually("another does the work", async || work(&server).await > 0).await;
         let both = index_of("stable", &[a, b]);
