@@ -53,3 +53,31 @@ pub(crate) fn show(bar: &ProgressBar, count: Count) {
     bar.set_position(count.bytes);
     bar.set_message(format!("{}/{} blobs, {} rows", count.blobs, count.blobs_total, count.rows));
 }
+
+/// Steps that are counted: `n of m` under a bar, as long as this lives.
+pub(crate) struct Steps(ProgressBar);
+
+/// Counts up to `total` steps, where somebody is there to see it.
+pub(crate) fn steps(what: &str, total: usize) -> Steps {
+    if !std::io::stderr().is_terminal() {
+        return Steps(ProgressBar::hidden());
+    }
+    let style = ProgressStyle::with_template("{msg} {wide_bar} {human_pos} of {human_len} {eta}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    let bar = ProgressBar::new(total as u64).with_style(style).with_message(what.to_owned());
+    bar.tick();
+    Steps(bar)
+}
+
+impl Steps {
+    /// So many more are done.
+    pub(crate) fn done(&self, steps: usize) {
+        self.0.inc(steps as u64);
+    }
+}
+
+impl Drop for Steps {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}

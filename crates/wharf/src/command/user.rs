@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::client::table::{self, Columns};
 use crate::client::{Call, Client, Output, Remote, confirm, progress};
@@ -156,11 +156,7 @@ fn import(remote: &Remote, file: &Path) -> Outcome {
         std::fs::read_to_string(file)
             .map_err(|error| Failure::new(format!("{} cannot be read: {error}", file.display())))?
     };
-    let work = async |client: &Client| {
-        let call = Call::new("users.import").text(text);
-        progress::during("importing users", client.send(&call)).await
-    };
-    let result = remote.run(work)?;
+    let result = remote.run(async |client: &Client| import_lines(client, &text).await)?;
     let refused = result["refused"].as_array().map_or(&[][..], Vec::as_slice);
     match remote.output {
         Output::Json => out::line(serde_json::to_string_pretty(&result)?),
@@ -178,4 +174,28 @@ fn import(remote: &Remote, file: &Path) -> Outcome {
         }
     }
     if refused.is_empty() { Ok(()) } else { Err(Failure::new("some lines were refused")) }
+}
+
+/// Lines of a file are sent so many at a time: what was sent is done, and a file that is sent again goes on from there.
+const IMPORT_STEP: usize = 200;
+
+/// Imports a file step by step; the answers are put together as if it had been one.
+async fn import_lines(client: &Client, text: &str) -> Outcome<Value> {
+    let lines: Vec<&str> = text.lines().collect();
+    let steps = progress::steps("importing users", lines.len());
+    let mut result = json!({ "created": [], "existing": [], "refused": [] });
+    for (index, part) in lines.chunks(IMPORT_STEP).enumerate() {
+        let mut answer = client.send(&Call::new("users.import").text(part.join("\n"))).await?;
+        for (field, all) in result.as_object_mut().into_iter().flatten() {
+            let (Some(all), Some(found)) = (all.as_array_mut(), answer[field.as_str()].as_array_mut()) else {
+                continue;
+            };
+            for item in found.iter_mut().filter(|item| item["line"].is_u64()) {
+                item["line"] = json!(item["line"].as_u64().unwrap_or_default() + (index * IMPORT_STEP) as u64);
+            }
+            all.append(found);
+        }
+        steps.done(part.len());
+    }
+    Ok(result)
 }

@@ -102,11 +102,28 @@ fn an_htpasswd_file_is_imported_line_by_line() {
 }
 
 #[test]
+fn a_long_import_counts_its_lines_on_a_terminal_and_numbers_them_as_the_file_does() {
+    let (place, server) = signed_in();
+    let lines: Vec<String> = (1..=450).map(|number| format!("user{number}:plain")).collect();
+    let file = place.write("htpasswd", &lines.join("\n"));
+    let ended = place.run(&["user", "import", &file, "--output", "json"]);
+    assert!(!ended.err.contains("of 450"), "nobody is there to see it: {ended:?}");
+    let result: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
+    let refused = result["refused"].as_array().unwrap();
+    assert_eq!((refused.len(), &refused[449]["line"], &refused[449]["name"]), (450, &450.into(), &"user450".into()));
+    let seen = place.run_on_a_terminal(&["user", "import", &file]);
+    assert!(seen.contains("importing users") && seen.contains("0 of 450"), "{seen}");
+    assert!(seen.contains("0 made, 0 there already, 450 refused"), "{seen}");
+    drop(server);
+}
+
+#[test]
 fn groups_carry_grants_to_their_members() {
     let (place, server) = signed_in();
     place.run_with(&["user", "create", "bob", "--password-stdin"], &[], "a-long-password").ok();
     place.run(&["project", "create", "team"]).ok();
     place.run(&["group", "create", "devs", "--description", "Developers"]).ok();
+    assert_eq!(json(&place, &["group", "show", "devs"])["description"], "Developers");
     place.run(&["grant", "add", "team", "group:devs", "pusher"]).ok();
     let bob = || http("GET", &format!("{}/api/v1/projects/team", server.url), Some(("bob", "a-long-password")), None).0;
     assert_eq!(bob(), 404);

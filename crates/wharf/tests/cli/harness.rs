@@ -82,6 +82,16 @@ impl Place {
         }
     }
 
+    /// What a command shows on a terminal, which `script` of util-linux makes for it.
+    pub(crate) fn run_on_a_terminal(&self, args: &[&str]) -> String {
+        let typed: Vec<&str> = [env!("CARGO_BIN_EXE_wharf")].into_iter().chain(args.iter().copied()).collect();
+        let mut command = Command::new("script");
+        command.args(["--quiet", "--command", &typed.join(" "), "/dev/null"]);
+        command.env_clear().env("HOME", self.folder.path()).env("TERM", "xterm").current_dir(self.folder.path());
+        let output = command.stdin(Stdio::null()).output().unwrap();
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
     /// A server on a free port with the password of the tests.
     pub(crate) fn serve(&self) -> Server {
         self.serve_with(&[], &[("WHARF_ADMIN_PASSWORD", PASSWORD)])
