@@ -1,0 +1,258 @@
+//! Parsers of what strangers send, fed with what strangers might send: none may panic, and what they take must mean one thing.
+
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, HeaderMap, HeaderValue};
+use http::request::Parts;
+use http::{Method, Request};
+use proptest::prelude::*;
+use wharf_auth::{Operation, Presented, parse_scope};
+use wharf_core::Parsed;
+use wharf_oci::Oci;
+use wharf_testkit::TestServer;
+use wharf_types::{Digest, MediaType, Reference, RepoName, SubjectName, Tag};
+use wharf_wire::{ByteRange, Credentials, Page, Protocol, decode_segment, is_unchanged};
+
+const HEX: &str = "[0-9a-f]{64}";
+
+/// Text made of what a grammar is made of, in an order that it may not expect, or anything at all.
+fn text() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        "[a-z0-9]{1,4}",
+        "[-._/:@%?&=,+ ]{1,3}",
+        Just("sha256:".to_owned()),
+        HEX.prop_map(|hex| format!("sha256:{hex}")),
+        Just("%2F%2e%00".to_owned()),
+        "\\PC{1,3}",
+    ];
+    prop_oneof![prop::collection::vec(piece, 0..8).prop_map(|pieces| pieces.concat()), "\\PC{0,40}"]
+}
+
+/// A value of a header: visible or not, but nothing that HTTP itself refuses.
+fn header() -> impl Strategy<Value = HeaderValue> {
+    let any = prop::collection::vec(prop_oneof![Just(b'\t'), 32..=126u8, 128..=255u8], 0..60);
+    prop_oneof![
+        any.prop_filter_map("a header", |bytes| HeaderValue::from_bytes(&bytes).ok()),
+        text().prop_filter_map("a header", |text| HeaderValue::from_str(&text).ok()),
+    ]
+}
+
+/// JSON of the shape of a manifest, with anything in the places that matter.
+fn manifest() -> impl Strategy<Value = String> {
+    let scalar = prop_oneof![
+        any::<i64>().prop_map(|number| number.to_string()),
+        text().prop_map(|text| serde_json::json!(text).to_string()),
+        HEX.prop_map(|hex| format!("\"sha256:{hex}\"")),
+        Just("null".to_owned()),
+        Just("1e999".to_owned()),
+    ];
+    let field = prop::sample::select(vec![
+        "schemaVersion",
+        "mediaType",
+        "artifactType",
+        "config",
+        "layers",
+        "manifests",
+        "blobs",
+        "subject",
+        "annotations",
+        "digest",
+        "size",
+        "urls",
+        "platform",
+        "fsLayers",
+        "data",
+    ]);
+    scalar.prop_recursive(4, 40, 6, move |inner| {
+        prop_oneof![
+            prop::collection::vec((field.clone(), inner.clone()), 0..8).prop_map(|fields| {
+                let fields: Vec<_> = fields.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+                format!("{{{}}}", fields.join(","))
+            }),
+            prop::collection::vec(inner, 0..4).prop_map(|items| format!("[{}]", items.join(","))),
+        ]
+    })
+}
+
+fn head(method: &str, target: &str, headers: &[(http::HeaderName, HeaderValue)]) -> Option<Parts> {
+    let mut head = Request::builder().method(method).uri(target).body(()).ok()?.into_parts().0;
+    head.headers.extend(headers.iter().cloned());
+    Some(head)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_name_that_is_taken_reads_the_same_when_it_is_written_again(text in text()) {
+        if let Ok(name) = text.parse::<RepoName>() {
+            prop_assert_eq!(name.to_string(), &*text);
+            prop_assert_eq!(name.full().parse::<RepoName>().unwrap(), name);
+        }
+        if let Ok(reference) = text.parse::<Reference>() {
+            prop_assert_eq!(reference.to_string(), &*text);
+        }
+        if let Ok(tag) = text.parse::<Tag>() {
+            prop_assert!(!tag.as_str().contains(['/', ':', '%', '\0']));
+        }
+        if let Ok(digest) = text.parse::<Digest>() {
+            prop_assert_eq!(Digest::from_bytes(&digest.to_bytes()).unwrap(), digest);
+        }
+        if let Ok(subject) = text.parse::<SubjectName>() {
+            prop_assert_eq!(subject.as_str(), &*text);
+        }
+        if let Ok(media_type) = MediaType::from_content_type(&text) {
+            prop_assert_eq!(MediaType::from_content_type(media_type.as_str()).unwrap(), media_type);
+        }
+    }
+
+    #[test]
+    fn a_digest_in_bytes_is_one_or_is_refused(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
+        if let Ok(digest) = Digest::from_bytes(&bytes) {
+            prop_assert_eq!(digest.to_bytes(), bytes);
+        }
+    }
+
+    #[test]
+    fn a_range_lies_inside_the_content(spec in "(bytes)?[ =]{0,2}[0-9]{0,20}-?[0-9]{0,20}[,/0-9*-]{0,6}", size in any::<u64>()) {
+        for size in [size, size % 1000] {
+            if let ByteRange::Part(range) = ByteRange::read(Some(&spec), size) {
+                prop_assert!(range.start < range.end && range.end <= size, "{spec} of {size}: {range:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn scopes_that_were_read_read_the_same_again(text in "((repository(\\([a-z]{1,5}\\))?|registry):[a-z/:]{0,12}:[a-z,*]{0,12} ?){0,4}|\\PC{0,40}") {
+        let scopes = parse_scope(&text);
+        let written: Vec<String> = scopes.iter().map(ToString::to_string).collect();
+        prop_assert_eq!(parse_scope(&written.join(" ")), scopes);
+    }
+
+    #[test]
+    fn headers_are_understood_or_refused(value in header(), etag in text()) {
+        let mut headers = HeaderMap::new();
+        headers.insert(AUTHORIZATION, value.clone());
+        if let Ok(Credentials::Basic(user, _)) = Credentials::from_headers(&headers) {
+            prop_assert!(!user.contains(':'));
+        }
+        headers.insert(http::header::IF_NONE_MATCH, value);
+        is_unchanged(&headers, &etag);
+    }
+
+    #[test]
+    fn a_segment_and_a_page_are_decoded_or_refused(text in text()) {
+        if let Some(segment) = decode_segment(&text) {
+            prop_assert!(text.contains('%') || segment == text);
+        }
+        if let Ok(page) = Page::from_query(Some(&text)) {
+            let (limit, last) = (page.limit.unwrap_or(1), page.last.clone().unwrap_or_default());
+            let link = Page::link("/p", limit, &last, &[]);
+            let query = link.split(['?', '>']).nth(1);
+            prop_assert_eq!(Page::from_query(query).unwrap(), Page { limit: Some(limit), last: Some(last) });
+        }
+    }
+
+    #[test]
+    fn a_request_is_an_operation_on_the_repository_it_names_or_is_refused(
+        method in prop::sample::select(vec!["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]),
+        path in prop::collection::vec(prop_oneof![
+            text(),
+            prop::sample::select(vec!["blobs", "uploads", "manifests", "tags", "list", "referrers", "_catalog", "a", "b", ""])
+                .prop_map(str::to_owned),
+            HEX.prop_map(|hex| format!("sha256:{hex}")),
+        ], 0..7),
+        query in text(),
+        range in header(),
+        length in any::<u64>(),
+    ) {
+        let headers = [(CONTENT_RANGE, range), (CONTENT_LENGTH, length.into())];
+        let Some(head) = head(method, &format!("/v2/{}?{query}", path.join("/")), &headers) else { return Ok(()) };
+        if let Ok(op) = Oci.parse(&head) {
+            op.access();
+            if let Some((name, _)) = op.repository() {
+                let below = format!("/v2/{name}/");
+                prop_assert!(head.uri.path().contains('%') || head.uri.path().starts_with(&below));
+            }
+            prop_assert!(head.method != Method::GET || !op.name().contains("delete"));
+        }
+    }
+
+    #[test]
+    fn a_manifest_is_understood_or_refused(content in manifest(), media_type in text()) {
+        let media_type = MediaType::from_content_type(&media_type).ok();
+        for header in [None, media_type.as_ref()] {
+            if let Ok(parsed) = Parsed::read(content.as_bytes(), header) {
+                prop_assert!(parsed.references() <= Parsed::MOST_REFERENCES);
+                prop_assert!(parsed.annotations.is_none_or(|text| serde_json::from_str::<serde_json::Value>(&text).is_ok()));
+            }
+        }
+    }
+
+    #[test]
+    fn a_manifest_that_is_no_json_is_refused(content in prop::collection::vec(any::<u8>(), 0..60)) {
+        if serde_json::from_slice::<serde_json::Value>(&content).is_err() {
+            prop_assert!(Parsed::read(&content, None).is_err());
+        }
+    }
+}
+
+/// A server, and a runtime to ask it in: these parsers are not to be had without one.
+fn with_server(fact: impl AsyncFnOnce(TestServer)) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async { fact(TestServer::start_default().await).await });
+}
+
+/// So many texts, the same in each run.
+fn texts(strategy: impl Strategy<Value = String>, count: usize) -> Vec<String> {
+    use proptest::strategy::ValueTree;
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    (0..count).map(|_| strategy.new_tree(&mut runner).unwrap().current()).collect()
+}
+
+#[test]
+fn a_token_that_was_not_signed_here_is_nobody() {
+    with_server(async |server| {
+        let auth = server.core().auth();
+        let signed = server.admin().with_registry_token(&["repository:team/app:pull"]).await;
+        let signed = signed.authorization().unwrap().split_once(' ').unwrap().1.to_owned();
+        assert!(auth.authenticate(Presented::Bearer(&signed), None).await.is_ok());
+        let parts: Vec<&str> = signed.split('.').collect();
+        let forged = texts("[A-Za-z0-9_-]{0,80}", 300).into_iter().enumerate().map(|(index, piece)| {
+            let mut parts = parts.clone();
+            parts[index % 3] = &piece;
+            parts.join(".")
+        });
+        let flipped = (0..signed.len()).map(|at| {
+            let mut bytes = signed.clone().into_bytes();
+            bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
+            String::from_utf8(bytes).unwrap()
+        });
+        // The last character of a part has bits that say nothing: another one may stand for the same bytes.
+        let ends: Vec<usize> = signed.match_indices('.').map(|(at, _)| at - 1).chain([signed.len() - 1]).collect();
+        let flipped = flipped.enumerate().filter(|(at, _)| !ends.contains(at)).map(|(_, token)| token);
+        for token in forged.chain(flipped).chain(texts(text(), 300)) {
+            let known = auth.authenticate(Presented::Bearer(&token), None).await;
+            assert!(known.is_err(), "{token:?}");
+        }
+    });
+}
+
+#[test]
+fn an_htpasswd_file_of_anything_makes_nobody_by_accident() {
+    with_server(async |server| {
+        let line = prop_oneof![
+            text(),
+            (text(), "[./A-Za-z0-9]{50,56}").prop_map(|(name, rest)| format!("{name}:$2y$05${rest}")),
+            ("[a-z]{1,6}", text()).prop_map(|(name, hash)| format!("{name}:{hash}")),
+        ];
+        for file in texts(prop::collection::vec(line, 0..6).prop_map(|lines| lines.join("\n")), 100) {
+            let request = server
+                .admin()
+                .request(Method::POST, "/api/v1/htpasswd")
+                .header(http::header::CONTENT_TYPE, "text/plain");
+            let answer = request.body(file.clone()).send().await;
+            assert!(answer.status.as_u16() < 500, "{file:?}: {answer}");
+            let made = if answer.status == 200 { answer.json()["created"].as_array().map_or(0, Vec::len) } else { 0 };
+            assert!(made <= file.matches("$2y$05$").count(), "{file:?}: {answer}");
+        }
+    });
+}
