@@ -7,6 +7,8 @@ use wharf_auth::{Refused, Rejected};
 use wharf_types::{InvalidDigest, InvalidName, InvalidReference, InvalidTag, RepoName};
 use wharf_wire::{Answer, Body, Context, InvalidPage, ReadError, Refusal};
 
+use crate::pull::{API_VERSION, VERSION_2};
+
 /// Why a request is not answered with what it asked for.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -211,6 +213,8 @@ impl Answer for Error {
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        // Docker 20.10 looks for it on the 401 that it begins with: `docker manifest` takes no registry without it.
+        headers.insert(API_VERSION, VERSION_2);
         match self {
             Self::MethodNotAllowed(allowed) => {
                 headers.insert(ALLOW, HeaderValue::from_static(allowed));

@@ -17,14 +17,17 @@ use crate::{Call, Error, NAME, Op};
 /// Content under a digest never changes; who may read it does, so shared caches stay out.
 const FOR_EVER: HeaderValue = HeaderValue::from_static("private, max-age=31536000, immutable");
 
+/// By this clients of the Docker registry protocol know a registry.
+pub(crate) const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
+pub(crate) const VERSION_2: HeaderValue = HeaderValue::from_static("registry/2.0");
+
 /// The answer to a ping.
 pub(crate) fn pong() -> Response<Body> {
     let mut response = Response::new(bytes("{}"));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(CONTENT_LENGTH, 2.into());
-    headers
-        .insert(HeaderName::from_static("docker-distribution-api-version"), HeaderValue::from_static("registry/2.0"));
+    headers.insert(API_VERSION, VERSION_2);
     response
 }
 

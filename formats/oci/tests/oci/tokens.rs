@@ -67,6 +67,12 @@ async fn a_challenge_names_the_scope_that_is_needed(server: &TestServer) {
         assert_challenged(&elsewhere, method, &path, scope).await;
     }
     assert_challenged(&server.anonymous(), Method::GET, "/v2/", "").await;
+    server
+        .anonymous()
+        .get("/v2/")
+        .await
+        .assert_status(401)
+        .assert_header("docker-distribution-api-version", "registry/2.0");
     elsewhere.get("/v2/").await.assert_status(200).assert_header("docker-distribution-api-version", "registry/2.0");
 }
 
