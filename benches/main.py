@@ -23,18 +23,20 @@ def arguments():
     parser.add_argument("--only", action="append", default=[], metavar="ROW",
                         help="run this row, or all whose names start so (again for more)")
     parser.add_argument("--rounds", type=int, help="paired runs of every row (default 3, with --quick 1)")
+    parser.add_argument("--growth", action="store_true", help="also how rows grow from 10³ to 10⁶ rows, which takes half an hour")
     parser.add_argument("--quick", action="store_true", help="small sizes and short runs: tests the runner, not a server")
     parser.add_argument("--json", metavar="FILE", help="write lines and samples to FILE as well")
     parser.add_argument("--list", action="store_true", help="print the rows and exit")
     return parser.parse_args()
 
 
-def chosen(only):
+def chosen(only, growth=False):
     names = [name.replace("_", "-") for name in rows.ORDER]
     picked = [n for n in names if not only or any(n.startswith(o.replace("_", "-")) for o in only)]
     if not picked:
         raise SystemExit(f"benches: no row called {', '.join(only)}; there are {', '.join(names)}")
-    return [(n, importlib.import_module("rows." + n.replace("-", "_"))) for n in picked]
+    modules = [(n, importlib.import_module("rows." + n.replace("-", "_"))) for n in picked]
+    return [(n, row) for n, row in modules if only or growth or not getattr(row, "ONLY_WHEN_ASKED", False)]
 
 
 def about(bench, args):
@@ -48,7 +50,7 @@ def about(bench, args):
 def main():
     args = arguments()
     if args.list:
-        for name, row in chosen(args.only):
+        for name, row in chosen(args.only, growth=True):
             print(f"{name:20} {row.TITLE}")
         return 0
     home = Path(os.environ["BENCH_HOME"])
@@ -62,7 +64,7 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     lines, failed = [], 0
     try:
-        for name, row in chosen(args.only):
+        for name, row in chosen(args.only, args.growth):
             print(f"benches: {name}: {row.TITLE}", file=sys.stderr, flush=True)
             try:
                 lines += row.run(bench)

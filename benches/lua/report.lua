@@ -1,5 +1,6 @@
 -- Prints what wrk measured as one JSON line. Arguments after "--": a path prefix and a count make every request ask
--- for the next of PREFIX000000, PREFIX000001, … with the count spread evenly over at most a thousand requests.
+-- for the next of PREFIX000000, PREFIX000001, … with the count spread evenly over at most a thousand requests. Then follow
+-- what stands behind the number, and how many digits it has (6).
 local requests, at = {}, 0
 
 function init(args)
@@ -7,7 +8,7 @@ function init(args)
   if not prefix then return end
   local step = math.max(1, math.floor(count / 1000))
   for n = 0, count - 1, step do
-    requests[#requests + 1] = wrk.format(nil, string.format("%s%06d%s", prefix, n, args[3] or ""))
+    requests[#requests + 1] = wrk.format(nil, string.format("%s%0" .. (args[4] or "6") .. "d%s", prefix, n, args[3] or ""))
   end
   request = function()
     at = at % #requests + 1
