@@ -33,6 +33,13 @@ pub struct Descriptor {
     pub annotations: BTreeMap<String, String>,
 }
 
+impl Descriptor {
+    /// Bytes of its annotations.
+    pub fn annotation_bytes(&self) -> usize {
+        self.annotations.iter().map(|(key, value)| key.len() + value.len()).sum()
+    }
+}
+
 /// A page of referrers.
 #[derive(Debug)]
 pub struct Referrers {
@@ -40,6 +47,7 @@ pub struct Referrers {
     pub descriptors: Vec<Descriptor>,
     /// Whether there are more after the last of them.
     pub more: bool,
+    annotation_bytes: usize,
     text: OnceLock<Bytes>,
 }
 
@@ -59,12 +67,14 @@ impl Referrers {
         Ok(self.text.get_or_init(|| text).clone())
     }
 
+    /// Bytes of all annotations.
+    pub fn annotation_bytes(&self) -> usize {
+        self.annotation_bytes
+    }
+
     /// Roughly how many bytes it takes, with its text.
     fn size(&self) -> usize {
-        let annotations =
-            |entry: &Descriptor| entry.annotations.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>();
-        let bytes: usize = self.descriptors.iter().map(annotations).sum();
-        2 * bytes + self.descriptors.len() * ENTRY
+        2 * self.annotation_bytes + self.descriptors.len() * ENTRY
     }
 }
 
@@ -153,8 +163,9 @@ impl Core {
             found.by_digest.entry(entry.digest).or_insert(entry);
         }
         let more = beyond.is_some() || found.by_digest.len() > limit;
-        let descriptors = found.by_digest.into_values().take(limit).collect();
-        Ok(Referrers { descriptors, more, text: OnceLock::new() })
+        let descriptors: Vec<_> = found.by_digest.into_values().take(limit).collect();
+        let annotation_bytes = descriptors.iter().map(Descriptor::annotation_bytes).sum();
+        Ok(Referrers { descriptors, more, annotation_bytes, text: OnceLock::new() })
     }
 
     /// Read in steps, until there are enough or their annotations are: a thousand manifests may bring 64 MiB of them.

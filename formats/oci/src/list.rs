@@ -4,7 +4,7 @@ use ::bytes::Bytes;
 use http::Response;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, LINK};
 use serde::Serialize;
-use wharf_core::{Descriptor, Target, media};
+use wharf_core::{Descriptor, Referrers, Target, media};
 use wharf_types::{Digest, RepoName};
 use wharf_wire::{Body, Page, bytes};
 
@@ -99,6 +99,19 @@ pub(crate) async fn tags(call: Call<'_>) -> Result<Response<Body>, Error> {
     Ok(listing(json(&Tags { name, tags: &tags })?, "application/json", link))
 }
 
+/// How many entries an answer has room for. One entry always fits, so that every page makes progress.
+fn fitting(found: &Referrers) -> usize {
+    if found.annotation_bytes() <= MOST_BYTES {
+        return found.descriptors.len();
+    }
+    let mut size = 0;
+    let fits = found.descriptors.iter().take_while(|entry| {
+        size += entry.annotation_bytes();
+        size <= MOST_BYTES
+    });
+    fits.count().max(1)
+}
+
 pub(crate) async fn referrers(call: Call<'_>) -> Result<Response<Body>, Error> {
     let Op::Referrers { name, subject, artifact_type, page } = call.permit.op() else {
         return Err(Error::NoSuchEndpoint);
@@ -108,13 +121,7 @@ pub(crate) async fn referrers(call: Call<'_>) -> Result<Response<Body>, Error> {
     let target = Target::new(NAME, name.clone());
     let wanted = artifact_type.as_deref();
     let found = call.core.referrers(&target, subject, wanted, after.as_ref(), limit).await?;
-    let mut size = 0;
-    let fits = found.descriptors.iter().take_while(|entry| {
-        size += entry.annotations.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>();
-        size <= MOST_BYTES
-    });
-    // One entry always fits, so that every page makes progress.
-    let shown = &found.descriptors[..fits.count().max(1).min(found.descriptors.len())];
+    let shown = &found.descriptors[..fitting(&found)];
     let all = shown.len() == found.descriptors.len();
     let text = if all { found.text(index)? } else { index(shown)? };
     let path = call.context.location(&format!("/v2/{name}/referrers/{subject}"));
