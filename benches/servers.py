@@ -181,6 +181,19 @@ http {{
         (self.dir / name).write_bytes(content)
 
 
+class Floor(Server):
+    """What hyper and tokio, on which Wharf stands, reach with nothing to do but to look for one header (floor/)."""
+    name = "floor"
+    ready_path = "/ready"
+
+    def command(self):
+        return [self.bench.bin / "floor", self.addr, self.dir / "manifest"]
+
+    def place(self, content):
+        self.dir.mkdir(parents=True, exist_ok=True)
+        (self.dir / "manifest").write_bytes(content)
+
+
 def stop_all():
     for server in list(running):
         server.stop()

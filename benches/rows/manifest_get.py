@@ -1,7 +1,7 @@
 """The road of every pull and every pod start: tag to manifest."""
 
-from measure import line, ratios
-from servers import Distribution, Nginx, Wharf
+from measure import line, median, ratios
+from servers import Distribution, Floor, Nginx, Wharf
 
 TITLE = "GET manifest by tag, 16 connections; Wharf with a Bearer token, the others open"
 REPO = "bench/app"
@@ -21,15 +21,24 @@ def compare(bench, name, manifest, get_from_wharf):
     distribution, nginx = bench.server(Distribution), bench.server(Nginx)
     distribution.seed("seed-image", REPO, n=8, size=1000)
     nginx.place("manifest", manifest)
+    floor = Floor(bench)
+    floor.place(manifest)
+    floor.start()
     results = bench.paired({
         "wharf": get_from_wharf,
         "distribution": lambda: bench.wrk(distribution, LATEST),
         "limit": lambda: bench.wrk(nginx, "/manifest"),
+        "floor": lambda: bench.wrk(floor, "/manifest", "Bearer any"),
     })
+    floor.remove()
     rate = line(name, "req/s", "rate", results, bar="≥ 5 × distribution, ≥ 60 % of nginx")
     of_peer = ratios(rate.samples["wharf"], rate.samples["distribution"])
     of_limit = ratios(rate.samples["wharf"], rate.samples["limit"])
     rate.ratio, rate.met = f"{of_peer:.2f} ×, {of_limit:.0%} of nginx", of_peer >= 5 and of_limit >= .6
+    of_floor = ratios(rate.samples["wharf"], rate.samples["floor"])
+    floor_of_limit = ratios(rate.samples["floor"], rate.samples["limit"])
+    rate.note = (f"hyper alone, with the same bytes and one look for a header: {median(rate.samples['floor']):.0f} req/s,"
+                 f" {floor_of_limit:.0%} of nginx; Wharf is {of_floor:.0%} of that")
     p99 = line(f"{name}, p99", "ms", "p99_ms", results, bar="< 1.5 ms")
     p99.met = p99.wharf < 1.5
     return [rate, p99]
