@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use wharf_faults::{On, away, full_disk, kill, linear};
+use wharf_faults::{On, away, drill, full_disk, kill, linear};
 
 fn program() -> PathBuf {
     env!("CARGO_BIN_EXE_wharf").into()
@@ -32,4 +32,15 @@ async fn a_database_that_goes_away_is_waited_for_and_nothing_wrong_is_said() {
 async fn tags_are_linearizable_through_two_servers_one_of_them_killed() {
     let options = linear::Options { on: On::Replicas, seconds: 8, clients: 8, tags: 4, kills: 1, seed: None };
     linear::run(program(), options).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_acknowledged_outlives_kills_of_two_servers_on_a_bucket_and_postgres() {
+    kill::run(program(), kills(On::S3Postgres)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_acknowledged_before_a_backup_is_there_after_a_restore() {
+    let options = drill::Options { seconds: 3, clients: 8, on: On::FilesSqlite, seed: None };
+    drill::run(program(), options).await.unwrap();
 }

@@ -54,6 +54,14 @@ struct Link {
     seen: Instant,
 }
 
+/// What was known of a repository when it was deleted.
+#[derive(Debug)]
+pub(crate) struct Buried {
+    tags: BTreeMap<(Text, Text), Vec<Option<Text>>>,
+    manifests: BTreeMap<(Text, Text), Held>,
+    blobs: BTreeMap<(Text, Text), Link>,
+}
+
 /// How long a blob that no manifest names stays.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Waits {
@@ -144,6 +152,39 @@ impl Book {
         self.images.insert(image.digest.clone(), Arc::clone(image));
         self.point(repository, tag, Some(image.digest.clone()), sure);
         self.hold(repository, &image.digest, Held::Yes, sure);
+    }
+
+    /// A manifest came out of the bin.
+    pub(crate) fn restored(&mut self, repository: &Text, digest: &Text) {
+        self.hold(repository, digest, Held::Yes, true);
+    }
+
+    /// A tag was pointed at a manifest that was pushed before, and that may have come out of the bin for it.
+    pub(crate) fn repointed(&mut self, repository: &Text, tag: &Text, digest: &Text, sure: bool) {
+        self.point(repository, tag, Some(digest.clone()), sure);
+        self.hold(repository, digest, Held::Yes, sure);
+    }
+
+    /// Every manifest that was pushed to the repository, as far as it is remembered.
+    pub(crate) fn ever(&self, repository: &Text) -> Vec<Text> {
+        self.manifests.keys().filter(|(own, _)| own == repository).map(|(_, digest)| digest.clone()).collect()
+    }
+
+    /// What is known of a repository, for when it comes back.
+    pub(crate) fn bury(&self, repository: &Text) -> Buried {
+        Buried {
+            tags: self.tags.iter().filter(|((own, _), _)| own == repository).map(pair).collect(),
+            manifests: self.manifests.iter().filter(|((own, _), _)| own == repository).map(pair).collect(),
+            blobs: self.blobs.iter().filter(|((own, _), _)| own == repository).map(pair).collect(),
+        }
+    }
+
+    /// It came back, as it was.
+    pub(crate) fn dug_up(&mut self, repository: &Text, buried: Buried) {
+        self.repository_deleted(repository, true);
+        self.tags.extend(buried.tags);
+        self.manifests.extend(buried.manifests);
+        self.blobs.extend(buried.blobs);
     }
 
     /// A tag was deleted.
@@ -260,6 +301,10 @@ impl Book {
         }
         Ok(())
     }
+}
+
+fn pair<K: Clone, V: Clone>((key, value): (&K, &V)) -> (K, V) {
+    (key.clone(), value.clone())
 }
 
 fn add(legal: &mut Vec<Option<Text>>, value: Option<Text>) {

@@ -129,7 +129,8 @@ struct Known {
     deleted: String,
     told: Vec<(&'static str, Value)>,
     audit: Vec<Value>,
-    robot: String,
+    /// Name and secret.
+    robot: (String, String),
 }
 
 impl Known {
@@ -154,14 +155,15 @@ impl Known {
         }
         made(server, Method::PUT, "/api/v1/groups/crew/members/reader", &Value::Null).await?;
         for grant in [
-            json!({ "kind": "user", "name": "reader", "role": "reader" }),
-            json!({ "kind": "group", "name": "crew", "role": "developer" }),
+            json!({ "kind": "user", "name": "reader", "role": "puller" }),
+            json!({ "kind": "group", "name": "crew", "role": "pusher" }),
         ] {
             made(server, Method::PUT, "/api/v1/projects/drill/grants", &grant).await?;
         }
-        let robot = json!({ "name": "builder", "grants": [{ "role": "developer" }] });
+        let robot = json!({ "name": "builder", "grants": [{ "role": "pusher" }] });
         let robot = made(server, Method::POST, "/api/v1/projects/drill/robots", &robot).await?;
-        let robot = robot["secret"].as_str().context("the secret of a robot")?.to_owned();
+        let told = |text: &Value| text.as_str().map(str::to_owned).context("name and secret of a robot");
+        let robot = (told(&robot["robot"]["name"])?, told(&robot["secret"])?);
         let mut told = Vec::new();
         for path in TOLD {
             told.push((path, items(server, path).await?));
@@ -186,7 +188,7 @@ impl Known {
         let after = after.as_array().context("audit lines")?;
         let lost: Vec<_> = self.audit.iter().filter(|line| !after.iter().any(|other| same(line, other))).collect();
         ensure!(lost.is_empty(), "{} audit lines are lost, the first is {:?}", lost.len(), lost.first());
-        for (name, secret) in [("reader", "a reader's own words"), ("drill+builder", self.robot.as_str())] {
+        for (name, secret) in [("reader", "a reader's own words"), (&self.robot.0, &self.robot.1)] {
             let status = restored.wire.signed_in(&format!("{}/api/v1/whoami", restored.url), name, secret).await?;
             ensure!(status == 200, "{name} cannot sign in any more: {status}");
         }

@@ -2,6 +2,7 @@
 
 mod client;
 mod load;
+mod second;
 mod upload;
 
 use std::path::PathBuf;

@@ -31,6 +31,9 @@ pub(crate) async fn nothing_stays(site: &Site) -> Result<()> {
     for key in ["collection.grace", "collection.wait"] {
         site.set(key, "1s").await;
     }
+    if site.has_bin() {
+        site.set("retention.bin", "1s").await;
+    }
     site.start_all().await?;
     let began = Instant::now();
     loop {

@@ -22,6 +22,9 @@ const UNREFERENCED: Duration = Duration::from_secs(3);
 /// Longer than a client here needs from its first layer to its manifest, kills included.
 const GRACE: Duration = Duration::from_secs(30);
 
+/// Short enough that entries expire within a run.
+const BIN: Duration = Duration::from_secs(20);
+
 /// From a connection's break to the news that its server was killed.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -47,6 +50,7 @@ pub(crate) struct Site {
     replicas: Vec<Replica>,
     cluster: Option<Arc<Cluster>>,
     bucket: Option<Config>,
+    bin: bool,
     _s3: Option<S3Server>,
 }
 
@@ -105,6 +109,11 @@ impl Site {
         ] {
             launch.set(key, format!("{}ms", value.as_millis()));
         }
+        let example = launch.command(&["config", "example"]).output().await?.stdout;
+        let bin = String::from_utf8_lossy(&example).contains("WHARF_RETENTION_BIN");
+        if bin {
+            launch.set("retention.bin", format!("{}ms", BIN.as_millis()));
+        }
         let mut cluster = None;
         if on != On::FilesSqlite {
             let started = tokio::task::spawn_blocking(Cluster::start).await?;
@@ -134,7 +143,7 @@ impl Site {
             url: watch::Sender::new(None),
             generation: AtomicU64::new(0),
         };
-        Ok(Self { on, folder, replicas: launches.into_iter().map(replica).collect(), cluster, bucket, _s3: s3 })
+        Ok(Self { on, folder, replicas: launches.into_iter().map(replica).collect(), cluster, bucket, bin, _s3: s3 })
     }
 
     /// What the servers are told to wait.
@@ -150,6 +159,11 @@ impl Site {
     /// The cluster, where there is one.
     pub(crate) fn cluster(&self) -> Option<&Cluster> {
         self.cluster.as_deref()
+    }
+
+    /// Whether this build of the server has a recycle bin.
+    pub(crate) fn has_bin(&self) -> bool {
+        self.bin
     }
 
     /// The bucket, where there is one.

@@ -11,7 +11,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use reqwest::Method;
 
-use crate::book::{Book, Held, Text};
+use crate::book::{Book, Buried, Held, Text};
 use crate::goods::{Blob, Image, MANIFEST};
 use crate::site::Site;
 use crate::wire::{Answer, Ask, Outcome, Wire, sha256};
@@ -34,6 +34,8 @@ pub(super) struct Client {
     pub(super) own: Text,
     pub(super) shared: Vec<Text>,
     pub(super) tags: Vec<Text>,
+    /// The own repository as it was when it was last deleted for certain.
+    pub(super) buried: Option<Buried>,
     pub(super) bases: Arc<Vec<Blob>>,
     pub(super) site: Arc<Site>,
     pub(super) wire: Wire,
@@ -57,6 +59,7 @@ impl Client {
             own,
             shared: (0..4).map(|index| format!("faults/shared-{index}").into()).collect(),
             tags: (0..3).map(|index| format!("t{number}-{index}").into()).collect(),
+            buried: None,
             bases: Arc::clone(bases),
             site: Arc::clone(site),
             wire: wire.clone(),
@@ -124,6 +127,8 @@ impl Client {
             67..71 => self.delete_blob().await,
             71..74 => self.delete_repository().await,
             74..77 => self.abandon_upload(&repository).await,
+            77..82 if self.site.has_bin() => self.restore().await,
+            82..86 if self.site.has_bin() => self.roll_back(&repository, &tag).await,
             _ => self.pull(&repository, &tag).await,
         }
     }
@@ -235,17 +240,24 @@ impl Client {
         let repository = self.own.clone();
         let ask = Ask::new(Method::DELETE, format!("/api/v1/repositories/oci/{repository}"));
         match self.ask("delete repository", &ask).await? {
-            Some(answer) if answer.status < 300 => self.book.repository_deleted(&repository, true),
+            Some(answer) if answer.status < 300 => {
+                self.buried = Some(self.book.bury(&repository));
+                self.book.repository_deleted(&repository, true);
+            }
             Some(answer) if answer.status == 404 => {
                 for (own, digest) in self.book.manifests() {
                     if own == repository {
                         self.book.saw_manifest(&repository, &digest, false)?;
                     }
                 }
+                self.buried = None;
                 self.book.repository_deleted(&repository, true);
             }
             Some(answer) => bail!("{}: {}", ask.url, answer.shown()),
-            None => self.book.repository_deleted(&repository, false),
+            None => {
+                self.buried = None;
+                self.book.repository_deleted(&repository, false);
+            }
         }
         Ok(())
     }
