@@ -166,14 +166,14 @@ impl Db {
 
     /// Runs a transaction as if no other ran beside it, and commits it if `work` returns `Ok`. With `Err` nothing of it stays.
     ///
-    /// `work` may run several times before one run counts, and on PostgreSQL it runs once more when the connection broke
-    /// during COMMIT, where nobody can say whether it was carried out. So it must come to the same result when its own
-    /// changes are there already: keys come in through `args`, inserts have `ON CONFLICT`.
+    /// `work` may run several times, but one run counts: where the connection to PostgreSQL broke during COMMIT, the server is
+    /// asked whether that was carried out, and if so the result is that of the run that did it.
     ///
     /// A caller that goes away does not stop it on SQLite; on PostgreSQL the transaction is rolled back unless COMMIT was sent.
     ///
     /// # Errors
-    /// What `work` returns, and [`Error`] where the database fails: [`Error::Conflict`] if others won ten times in a row.
+    /// What `work` returns, and [`Error`] where the database fails: [`Error::Conflict`] if others won ten times in a row,
+    /// [`Error::Unavailable`] also where it could not be found out whether COMMIT was carried out.
     pub async fn write<A, T, E>(&self, durability: Durability, args: A, work: Work<A, T, E>) -> Result<T, E>
     where
         A: Send + Sync + 'static,

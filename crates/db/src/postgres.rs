@@ -15,7 +15,7 @@ use deadpool_postgres::Pool;
 
 use crate::db::{Durability, Work};
 use crate::migrate::{self, Migration};
-use crate::tx::{Remedy, Tx};
+use crate::tx::{Failed, Remedy, Tx};
 use crate::{Error, Result};
 pub(crate) use connect::Limits;
 pub(crate) use params::value_of;
@@ -45,10 +45,13 @@ impl Mode {
         match self {
             Self::Read => None,
             Self::Snapshot => Some("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"),
-            Self::Write(Durability::Full) => Some("BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE"),
-            Self::Write(Durability::Relaxed) => {
-                Some("BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE; SET LOCAL synchronous_commit = off")
+            Self::Write(Durability::Full) => {
+                Some("BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE; SELECT pg_current_xact_id()")
             }
+            Self::Write(Durability::Relaxed) => Some(
+                "BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE; SET LOCAL synchronous_commit = off; \
+                 SELECT pg_current_xact_id()",
+            ),
             Self::Migrate => Some("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL statement_timeout = 0"),
         }
     }
@@ -65,6 +68,8 @@ enum Run<T, E> {
     Finished(Result<T, E>),
     /// Nothing of it counts and another run may succeed; the error is for the case that there is none.
     Again(E),
+    /// COMMIT was sent and not answered: what it came to if it was carried out, the error if not, and the number to ask by.
+    Unknown(T, E, String),
 }
 
 impl Postgres {
@@ -88,6 +93,14 @@ impl Postgres {
             let error = match once(&mut session, mode, args, work).await {
                 Run::Finished(result) => return result,
                 Run::Again(error) => error,
+                Run::Unknown(value, error, number) => {
+                    // The connection is broken; asking may need its place in the pool.
+                    session.end();
+                    if self.was_committed(&number).await? {
+                        return Ok(value);
+                    }
+                    error
+                }
             };
             drop(session);
             tries += 1;
@@ -96,6 +109,36 @@ impl Postgres {
             }
             tokio::time::sleep(pause(tries)).await;
         }
+    }
+
+    /// Whether the transaction of this number was carried out. One that still runs, because its server has not noticed that we
+    /// are gone, is ended: after that its fate is sealed.
+    async fn was_committed(&self, number: &String) -> Result<bool> {
+        const STATUS: &str = "SELECT pg_xact_status(CAST(CAST(?1 AS TEXT) AS xid8))";
+        const END: &str = "SELECT CAST(pg_terminate_backend(pid) AS TEXT) FROM pg_stat_activity
+                           WHERE backend_xid = CAST(CAST(CAST(?1 AS TEXT) AS xid8) AS xid) AND pid <> pg_backend_pid()";
+        const PATIENCE: u32 = 3;
+        let mut problem = "it still runs".to_owned();
+        for tries in 1..=TRIES {
+            let asked = async {
+                let session = self.session().await?;
+                let status = session.query_opt(STATUS, &[number]).await.map_err(|failed| failed.error)?;
+                let status = status.map(|row| row.get::<Option<String>>(0)).transpose()?.flatten();
+                if tries > PATIENCE && status.as_deref() == Some("in progress") {
+                    session.query_opt(END, &[number]).await.map_err(|failed| failed.error)?;
+                }
+                Ok::<_, Error>(status)
+            };
+            match asked.await {
+                Ok(Some(status)) if status == "committed" => return Ok(true),
+                Ok(Some(status)) if status == "aborted" => return Ok(false),
+                Ok(_) => {}
+                Err(error) => problem = error.to_string(),
+            }
+            tokio::time::sleep(LONGEST_PAUSE).await;
+        }
+        let problem = format!("the connection broke during COMMIT, and what became of it is not known: {problem}");
+        Err(Error::Unavailable(problem))
     }
 
     async fn session(&self) -> Result<Session> {
@@ -111,10 +154,12 @@ where
     T: Send,
     E: From<Error> + Send,
 {
-    if let Some(begin) = mode.begin()
-        && let Err(failed) = session.begin(begin).await
-    {
-        return again_if(failed.remedy, failed.error.into());
+    let mut number = None;
+    if let Some(begin) = mode.begin() {
+        match session.begin(begin).await {
+            Ok(told) => number = told,
+            Err(failed) => return again_if(failed.remedy, failed.error.into()),
+        }
     }
     let atomic = mode != Mode::Read;
     let mut tx = Tx::postgres(session, atomic);
@@ -122,8 +167,11 @@ where
     match (result, tx.into_failure()) {
         (Ok(value), None) => match session.commit().await {
             Ok(()) => Run::Finished(Ok(value)),
-            // If the connection broke here nobody knows whether it was committed. The closure comes to the same result when
-            // it was, so it is simply run again.
+            // The server's answer may have been lost, and not its work.
+            Err(Failed { remedy: Remedy::Reconnect, error }) => match number {
+                Some(number) => Run::Unknown(value, error.into(), number),
+                None => Run::Again(error.into()),
+            },
             Err(failed) => again_if(failed.remedy, failed.error.into()),
         },
         (Ok(value), Some(_)) if !atomic => Run::Finished(Ok(value)),

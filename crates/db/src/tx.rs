@@ -117,6 +117,14 @@ impl<'c> Tx<'c> {
         self.noted(result)
     }
 
+    /// To be returned where another transaction has won without a statement failing of it. On PostgreSQL the work is run again
+    /// and sees what the other has done.
+    pub fn conflict(&mut self, what: &str) -> Error {
+        let error = Error::Conflict(what.to_owned());
+        self.failure.get_or_insert(Failed { error: error.clone(), remedy: Remedy::Again });
+        error
+    }
+
     /// Runs a script of many statements without parameters.
     pub(crate) async fn script(&mut self, sql: &str) -> Result<()> {
         self.usable()?;

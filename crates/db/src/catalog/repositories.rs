@@ -60,7 +60,7 @@ pub async fn ensure(
     match made {
         Some(row) => Ok((row.get(0)?, true)),
         // Somebody else made it between the two statements: the transaction must run again to see it.
-        None => Err(crate::Error::Conflict("the repository was made by somebody else".into())),
+        None => Err(tx.conflict("the repository was made by somebody else")),
     }
 }
 

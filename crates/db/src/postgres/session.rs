@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use deadpool_postgres::{Client, Object};
 use futures_util::TryStreamExt as _;
-use tokio_postgres::Statement;
+use tokio_postgres::{SimpleQueryMessage, Statement};
 
 use super::failure;
 use super::params::Param;
@@ -43,10 +43,15 @@ impl Session {
         client.batch_execute(sql).await.map_err(|e| failure::of(sql, e))
     }
 
-    /// Begins a transaction.
-    pub(super) async fn begin(&mut self, sql: &str) -> Result<(), Failed> {
+    /// Begins a transaction; what `sql` selects beside that is its number.
+    pub(super) async fn begin(&mut self, sql: &str) -> Result<Option<String>, Failed> {
         self.clean = false;
-        self.script(sql).await
+        let client = self.client().map_err(|e| e.of(sql))?;
+        let told = client.simple_query(sql).await.map_err(|e| failure::of(sql, e))?;
+        Ok(told.iter().find_map(|message| match message {
+            SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+            _ => None,
+        }))
     }
 
     /// Ends it; does nothing where none was begun.
@@ -96,6 +101,13 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
+        self.end();
+    }
+}
+
+impl Session {
+    /// Gives the connection back, or closes it.
+    pub(super) fn end(&mut self) {
         if let Some(client) = self.client.take()
             && !self.clean
         {

@@ -1,8 +1,10 @@
 //! What only PostgreSQL needs: a server goes away, transactions meet, callers vanish.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::{Barrier, oneshot};
 use wharf_db::testing::Cluster;
 use wharf_db::{Config, Db, Durability, Engine, Error, Tx};
@@ -218,4 +220,112 @@ async fn a_server_that_refuses_us_is_a_matter_of_configuration() {
     let error = Db::open(&cluster.config(&cluster.url("no_such_database"))).await.unwrap_err();
     assert!(matches!(error, Error::Config(_)), "{error:?}");
     assert!(error.to_string().contains("no_such_database"), "{error}");
+}
+
+/// What becomes of the first COMMIT that passes a relay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cut {
+    /// It is carried out, and the answer is lost.
+    Answer,
+    /// It is lost.
+    Question,
+    /// It is lost, and the server does not notice.
+    Unnoticed,
+}
+
+/// A way to the cluster's database that breaks at the first COMMIT that follows `armed`.
+async fn relay(folder: std::path::PathBuf, cut: Cut, armed: Arc<AtomicBool>) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let server = UnixStream::connect(folder.join(".s.PGSQL.5432")).await.unwrap();
+            tokio::spawn(pass(client, server, cut, Arc::clone(&armed)));
+        }
+    });
+    port
+}
+
+async fn pass(mut client: TcpStream, mut server: UnixStream, cut: Cut, armed: Arc<AtomicBool>) {
+    let (mut asked, mut answered) = (vec![0; 65536], vec![0; 65536]);
+    loop {
+        tokio::select! {
+            read = client.read(&mut asked) => {
+                let Ok(read @ 1..) = read else { return };
+                let asked = &asked[..read];
+                let commits = asked.windows(7).any(|window| window == b"COMMIT\0");
+                if commits && armed.swap(false, Ordering::SeqCst) {
+                    match cut {
+                        Cut::Answer => {
+                            server.write_all(asked).await.unwrap();
+                            assert!(server.read(&mut answered).await.unwrap() > 0);
+                        }
+                        Cut::Question => {}
+                        Cut::Unnoticed => {
+                            drop(client);
+                            // Until the server ends it.
+                            while server.read(&mut answered).await.is_ok_and(|read| read > 0) {}
+                        }
+                    }
+                    return;
+                }
+                if server.write_all(asked).await.is_err() {
+                    return;
+                }
+            }
+            read = server.read(&mut answered) => {
+                let Ok(read @ 1..) = read else { return };
+                if client.write_all(&answered[..read]).await.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_whose_answer_is_lost_counts_once() {
+    for (cut, expected_runs) in [(Cut::Answer, 1), (Cut::Question, 2), (Cut::Unnoticed, 2)] {
+        let cluster = wharf_db::testing::postgres();
+        let Config::Postgres { url, .. } = cluster.database().await else { unreachable!("a cluster is PostgreSQL") };
+        let armed = Arc::new(AtomicBool::new(false));
+        let port = relay(cluster.folder().to_owned(), cut, Arc::clone(&armed)).await;
+        let (_, name) = url.rsplit_once('/').unwrap();
+        let db =
+            open_again(&cluster.config(&format!("postgres://wharf@127.0.0.1:{port}/{name}?sslmode=disable"))).await;
+        put(&db, "a", 1).await.unwrap();
+        armed.store(true, Ordering::SeqCst);
+        let runs = Arc::new(AtomicU32::new(0));
+        let removed: Result<u64, Error> = db
+            .write(Durability::Full, Arc::clone(&runs), |tx, runs| {
+                Box::pin(async move {
+                    runs.fetch_add(1, Ordering::SeqCst);
+                    // Neither of them comes to the same when it is done again.
+                    tx.execute("INSERT INTO owners (name) VALUES ('deleted it')", &[]).await?;
+                    tx.execute("DELETE FROM things WHERE key = 'a'", &[]).await
+                })
+            })
+            .await;
+        assert_eq!((removed.unwrap(), runs.load(Ordering::SeqCst)), (1, expected_runs), "{cut:?}");
+        assert!(!armed.load(Ordering::SeqCst) && sizes(&db).await.is_empty(), "{cut:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_conflict_that_the_work_finds_itself_makes_it_run_again() {
+    let db = open(Engine::Postgres).await;
+    let runs = Arc::new(AtomicU32::new(0));
+    let written: Result<(), Error> = db
+        .write(Durability::Full, Arc::clone(&runs), |tx, runs| {
+            Box::pin(async move {
+                tx.execute("INSERT INTO things (key) VALUES ('a')", &[]).await?;
+                if runs.fetch_add(1, Ordering::SeqCst) == 0 {
+                    return Err(tx.conflict("somebody else was faster"));
+                }
+                Ok(())
+            })
+        })
+        .await;
+    written.unwrap();
+    assert_eq!((runs.load(Ordering::SeqCst), sizes(&db).await.len()), (2, 1));
 }
