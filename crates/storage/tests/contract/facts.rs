@@ -246,7 +246,7 @@ pub(crate) async fn a_large_object_that_was_sealed_does_not_change(storage: &Arc
     storage.seal(&key(1), &progress).await.unwrap();
     storage.seal(&key(1), &progress).await.unwrap();
     // Told before the body is asked for anything: who sends it can send it elsewhere.
-    let unread = Box::pin(stream::poll_fn(|_| panic!("the body was read")));
+    let unread = Box::pin(stream::poll_fn(|_| unreachable!("the body was read")));
     assert!(storage.append(&key(1), &progress, unread).await.is_err());
     storage.discard(&key(1), &progress).await.unwrap();
     let beyond = Progress { offset: progress.offset + 1, ..progress };
