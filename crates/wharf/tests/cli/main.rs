@@ -3,6 +3,7 @@
 
 mod audit;
 mod backup;
+mod bucket;
 mod commands;
 mod configuration;
 mod directions;
