@@ -45,7 +45,6 @@ pub struct Bucket {
     names: Names,
     part_size: u32,
     seats: Arc<Semaphore>,
-    patience: Duration,
     identity: String,
 }
 
@@ -119,7 +118,6 @@ impl Bucket {
             names,
             part_size: config.part_size,
             seats: Arc::new(Semaphore::new(parts.clamp(1, Semaphore::MAX_PERMITS))),
-            patience: config.request_timeout,
             identity,
         })
     }

@@ -99,11 +99,11 @@ impl Config {
             redirect: false,
             public_endpoint: None,
             connect_timeout: Duration::from_secs(5),
-            request_timeout: Duration::from_secs(30),
+            request_timeout: Duration::from_secs(60),
             retries: 5,
             retry_for: Duration::from_secs(10),
             part_size: Self::SMALLEST_PART,
-            upload_memory: 320 * 1024 * 1024,
+            upload_memory: 192 * 1024 * 1024,
         }
     }
 

@@ -1,5 +1,7 @@
 //! What an unfinished object is, as its progress keeps it: all that another process needs to go on.
 
+use bytes::Bytes;
+
 use crate::{Error, ObjectKey, Progress, Result};
 
 /// First byte of the state.
@@ -39,24 +41,23 @@ impl State {
 
     /// Whether anything is in the bucket.
     pub(super) fn is_begun(at: &Progress) -> bool {
-        Self::decode(&at.state).is_some_and(|state| state.multipart.is_some())
+        Self::decode(&at.state).is_some_and(|(state, _)| state.multipart.is_some())
     }
 
-    pub(super) fn to_progress(&self) -> Progress {
-        let mut bytes = vec![VERSION];
+    /// Its own tail counts for nothing here: it would be there twice.
+    pub(super) fn with_tail(&self, tail: Vec<Bytes>) -> Progress {
+        let parts = self.multipart.as_ref().map_or(&[][..], |multipart| &multipart.parts);
+        let length: usize = tail.iter().map(Bytes::len).sum();
+        let mut bytes = Vec::with_capacity(length + 64 * (parts.len() + 8));
+        bytes.push(VERSION);
         put(&mut bytes, &self.part_size.to_be_bytes());
-        if let Some(Multipart { id, parts }) = &self.multipart {
-            put(&mut bytes, id.as_bytes());
-            let count = u32::try_from(parts.len()).unwrap_or(u32::MAX);
-            bytes.extend_from_slice(&count.to_be_bytes());
-            parts.iter().for_each(|part| put(&mut bytes, part.as_bytes()));
-        } else {
-            put(&mut bytes, b"");
-            bytes.extend_from_slice(&0_u32.to_be_bytes());
-        }
+        put(&mut bytes, self.multipart.as_ref().map_or(&[], |multipart| multipart.id.as_bytes()));
+        bytes.extend_from_slice(&u32::try_from(parts.len()).unwrap_or(u32::MAX).to_be_bytes());
+        parts.iter().for_each(|part| put(&mut bytes, part.as_bytes()));
         bytes.push(u8::from(self.multipart.is_some()));
-        bytes.extend_from_slice(&self.tail);
-        Progress { offset: self.held(), state: bytes }
+        // Each piece goes as soon as it is copied.
+        tail.into_iter().for_each(|piece| bytes.extend_from_slice(&piece));
+        Progress { offset: parts.len() as u64 * u64::from(self.part_size) + length as u64, state: bytes }
     }
 
     /// `None` for the progress of nothing.
@@ -66,12 +67,14 @@ impl State {
         }
         let truncated = |held| Error::Truncated { key: key.clone(), expected: at.offset, held };
         // Of another backend, or cut.
-        let state = Self::decode(&at.state).ok_or_else(|| truncated(0))?;
+        let (mut state, tail) = Self::decode(&at.state).ok_or_else(|| truncated(0))?;
+        state.tail = tail.to_vec();
         // What is held beyond the offset would be another's: a progress says exactly how far it goes.
         if state.held() == at.offset { Ok(Some(state)) } else { Err(truncated(state.held())) }
     }
 
-    fn decode(bytes: &[u8]) -> Option<Self> {
+    /// All but the tail, and the tail.
+    fn decode(bytes: &[u8]) -> Option<(Self, &[u8])> {
         let rest = &mut bytes.strip_prefix(&[VERSION])?;
         let part_size = u32::from_be_bytes(take(rest)?.try_into().ok()?);
         let id = text(rest)?;
@@ -81,7 +84,7 @@ impl State {
         let parts = (0..count).map(|_| text(rest)).collect::<Option<Vec<_>>>()?;
         let (begun, tail) = rest.split_first()?;
         let multipart = (*begun == 1).then_some(Multipart { id, parts });
-        Some(Self { part_size, multipart, tail: tail.to_vec() })
+        Some((Self { part_size, multipart, tail: Vec::new() }, tail))
     }
 }
 
@@ -116,7 +119,7 @@ mod tests {
     fn a_state_round_trips_and_knows_its_length() {
         let key = ObjectKey::new([1; 16]);
         for state in [state(), State::new(5), State { tail: b"x".to_vec(), ..State::new(5) }] {
-            let progress = state.to_progress();
+            let progress = state.with_tail(vec![state.tail.clone().into()]);
             assert_eq!(progress.offset, state.held());
             assert_eq!(State::read(&key, &progress).unwrap(), Some(state));
         }
@@ -125,7 +128,7 @@ mod tests {
 
     #[test]
     fn a_state_that_was_cut_or_is_of_another_length_is_refused() {
-        let (key, whole) = (ObjectKey::new([1; 16]), state().to_progress());
+        let (key, whole) = (ObjectKey::new([1; 16]), state().with_tail(vec![Bytes::from_static(b"tail")]));
         for length in 0..whole.state.len() {
             let cut = Progress { offset: whole.offset, state: whole.state[..length].to_vec() };
             assert!(State::read(&key, &cut).is_err(), "{length}");

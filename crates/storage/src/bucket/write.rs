@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -26,6 +27,9 @@ const MOST_PARTS: usize = 10_000;
 /// Bytes of an upload that need no seat: small blobs do not wait for large ones.
 const FREE: usize = 64 * 1024;
 
+/// How long an upload waits for a seat. Seats go round part by part, so it is short unless all clients are slow.
+const PATIENCE: Duration = Duration::from_secs(5 * 60);
+
 /// Memory is taken in such pieces as bytes arrive.
 const PIECE: usize = 256 * 1024;
 
@@ -38,13 +42,10 @@ pub(super) async fn append(bucket: &Bucket, key: &ObjectKey, state: State, mut b
     let mut pen = Pen::new(bucket, key, state).await?;
     let written = pen.take(&mut body).await;
     // Whatever is still on its way was for nothing if this failed: then it ends here.
-    let Pen { mut state, gathered, running, .. } = pen;
+    let Pen { state, gathered, running, .. } = pen;
     drop(running);
     match written {
-        Ok(interrupted) => {
-            state.tail = gathered.into_vec();
-            Ok(Appended { progress: state.to_progress(), interrupted })
-        }
+        Ok(interrupted) => Ok(Appended { progress: state.with_tail(gathered.into_pieces()), interrupted }),
         Err(error) => {
             if let (false, Some(Multipart { id, .. })) = (begun, state.multipart)
                 && let Err(error) = forget(bucket, key, &id).await
@@ -88,15 +89,13 @@ impl Gathered {
     }
 
     fn into_payload(mut self) -> (PutPayload, Option<OwnedSemaphorePermit>) {
-        self.pieces.push(self.last.freeze());
-        (self.pieces.into_iter().collect(), self.seat)
+        let seat = self.seat.take();
+        (self.into_pieces().into_iter().collect(), seat)
     }
 
-    fn into_vec(self) -> Vec<u8> {
-        let mut whole = Vec::with_capacity(self.length);
-        self.pieces.iter().for_each(|piece| whole.extend_from_slice(piece));
-        whole.extend_from_slice(&self.last);
-        whole
+    fn into_pieces(mut self) -> Vec<Bytes> {
+        self.pieces.push(self.last.freeze());
+        self.pieces
     }
 }
 
@@ -175,14 +174,7 @@ impl<'a> Pen<'a> {
             let Some(done) = self.running.join_next().await else { break };
             self.note(done)?;
         }
-        let seat = timeout(self.bucket.patience, Semaphore::acquire_owned(Arc::clone(seats))).await;
-        match seat {
-            Ok(Ok(seat)) => self.gathered.seat = Some(seat),
-            _ => {
-                let crowded = "more uploads at once than storage.upload_memory has room for";
-                return Err(Error::Unavailable(io::Error::new(io::ErrorKind::ResourceBusy, crowded)));
-            }
-        }
+        self.gathered.seat = Some(wait_for_seat(seats).await?);
         Ok(())
     }
 
@@ -232,6 +224,16 @@ impl<'a> Pen<'a> {
     }
 }
 
+async fn wait_for_seat(seats: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit> {
+    match timeout(PATIENCE, Semaphore::acquire_owned(Arc::clone(seats))).await {
+        Ok(Ok(seat)) => Ok(seat),
+        _ => {
+            let crowded = "more uploads at once than storage.upload_memory has room for";
+            Err(Error::Unavailable(io::Error::new(io::ErrorKind::ResourceBusy, crowded)))
+        }
+    }
+}
+
 /// An upload that is not there any more is not found; what it had accepted is lost.
 fn lost(key: &ObjectKey, error: &StoreError) -> Error {
     if is_lost(error) { Error::NotFound(key.clone()) } else { failed(key, error) }
@@ -239,6 +241,10 @@ fn lost(key: &ObjectKey, error: &StoreError) -> Error {
 
 /// Makes the object durable and readable.
 pub(super) async fn seal(bucket: &Bucket, key: &ObjectKey, state: State) -> Result<()> {
+    let _seat = match state.tail.len() > FREE {
+        true => Some(wait_for_seat(&bucket.seats).await?),
+        false => None,
+    };
     let (path, expected) = (bucket.names.object(key), state.held());
     let Some(Multipart { id, parts }) = state.multipart else {
         // Only requests with the same progress, so with the same bytes, put under this key.

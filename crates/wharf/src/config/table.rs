@@ -126,7 +126,7 @@ pub(crate) static SETTINGS: &[Setting] = &[
     setting(
         "storage.request_timeout",
         Span,
-        Is("30s"),
+        Is("60s"),
         "How long to wait for an answer of the object store, or for its next bytes.",
     ),
     setting("storage.retries", Number, Is("5"), "How often a request to the object store is tried again."),
@@ -140,7 +140,7 @@ pub(crate) static SETTINGS: &[Setting] = &[
     setting(
         "storage.upload_memory",
         Size,
-        Is("320MiB"),
+        Is("192MiB"),
         "Memory for parts on their way to the object store. Uploads that find none wait for their turn.",
     ),
     Setting {
