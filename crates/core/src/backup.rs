@@ -16,6 +16,7 @@ mod progress;
 mod prune;
 mod restore;
 mod rows;
+mod runs;
 mod snapshot;
 mod verify;
 mod write;
@@ -26,14 +27,17 @@ use wharf_storage::{Depot, DepotError};
 use wharf_types::Digest;
 
 use crate::{Core, Error, Result};
+pub(crate) use checked::{checked, mismatch};
 pub use progress::{Count, Progress};
 pub use prune::{Pruned, prune};
 pub use restore::{Restored, Target as RestoreTarget, restore};
+pub(crate) use runs::BACKUP;
+pub use runs::Backup;
 pub use snapshot::{Missing, Snapshot, TableFile, find, snapshots};
 pub use verify::{Finding, Verified, verify};
 
 /// Where a blob lies in a depot.
-fn blob_name(digest: &Digest) -> String {
+pub(crate) fn blob_name(digest: &Digest) -> String {
     let hex = digest.hex();
     format!("{}/{hex}", shard(digest))
 }
@@ -56,7 +60,7 @@ impl Core {
         // Before the rows are taken: what they name stays until it is copied.
         let pin = self.pin(&format!("backup {run}")).await?;
         let mut snapshot = write::tables(&self.inner, depot, run, progress).await?;
-        let copied = blobs::copy(&self.inner, depot, &snapshot, progress).await?;
+        let copied = blobs::copy(self, depot, &snapshot, progress).await?;
         pin.check()?;
         pin.release().await?;
         snapshot.missing.extend(copied);

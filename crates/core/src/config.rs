@@ -51,7 +51,9 @@ pub struct Config {
     pub job_attempts: u64,
     /// How often an idle worker looks for jobs that other processes have asked for.
     pub job_poll: Duration,
-    /// How many jobs run at once in this process.
+    /// When everything is read, and how fast.
+    pub scrub: crate::Scrubbing,
+    /// How many jobs run at once in this process, but at least two.
     pub workers: usize,
 }
 
@@ -81,6 +83,7 @@ impl Default for Config {
             job_lease: Duration::from_secs(60),
             job_attempts: 12,
             job_poll: Duration::from_secs(2),
+            scrub: crate::Scrubbing::default(),
             workers: 2,
         }
     }

@@ -11,13 +11,15 @@ use wharf_db::catalog::jobs;
 use wharf_db::{Durability, Tx};
 use wharf_types::Timestamp;
 
+use crate::backup::BACKUP;
 use crate::collect::DESTROY;
 use crate::publish::{Order, PUBLISH};
+use crate::scrub::SCRUB;
 use crate::sweep::SWEEP;
 use crate::{Core, Error, Result};
 
 /// Kinds of jobs that concern this server and its storage alone: a backup of its rows leaves them out.
-pub(crate) const OF_THIS_SERVER: &[&str] = &[SWEEP, "backup", "scrub"];
+pub(crate) const OF_THIS_SERVER: &[&str] = &[SWEEP, BACKUP, SCRUB];
 
 /// The background work of a process.
 pub struct Workers {
@@ -57,14 +59,17 @@ impl Core {
     /// Starts this process's workers.
     pub fn start_workers(&self) -> Workers {
         let stop = CancellationToken::new();
+        *self.inner.stopping.lock() = stop.clone();
         let mut tasks = JoinSet::new();
-        for _ in 0..self.inner.config.workers.max(1) {
+        // A backup keeps one of them for as long as it takes.
+        for _ in 0..self.inner.config.workers.max(2) {
             // Each worker is a holder of its own: one that lost its lease must not end the work of the one that took over.
             let holder = hex::encode(self.inner.entropy.bytes::<8>());
             tasks.spawn(self.clone().work(holder, stop.clone()));
         }
         tasks.spawn(self.clone().ask_for_sweeps(stop.clone()));
         tasks.spawn(self.clone().keep_collecting(stop.clone()));
+        tasks.spawn(self.clone().ask_for_scrubs(stop.clone()));
         tasks.spawn(self.clone().keep_flushing(stop.clone()));
         Workers { core: self.clone(), stop, tasks }
     }
@@ -125,6 +130,8 @@ impl Core {
         match job.kind.as_str() {
             PUBLISH => self.publish(&job.payload).await,
             SWEEP => self.sweep().await,
+            BACKUP => self.run_backup(job).await,
+            SCRUB => self.scrub().await,
             DESTROY => self.destroy(&job.key).await,
             other => Err(Error::Inconsistent(format!("jobs of the kind {other} are not known here"))),
         }

@@ -21,6 +21,7 @@ mod publish;
 mod referrer;
 mod repository;
 mod room;
+mod scrub;
 mod signing;
 mod sweep;
 mod tag;
@@ -52,6 +53,7 @@ pub use project::Project;
 pub use publish::{IndexFile, NewFile, Publication, PublishedFile, Segment};
 pub use referrer::{Descriptor, Referrers};
 pub use repository::{Repository, Target};
+pub use scrub::{Damaged, Pass, Scrubbed, Scrubbing};
 pub use signing::{PublicKey, Signature};
 pub use tag::{Tag, TagMove};
 pub use trail::{AuditFilter, AuditKey, AuditLine, AuditOrder, AuditPage, InvalidAuditKey};
@@ -76,7 +78,13 @@ pub struct Parts {
     pub formats: Vec<Arc<dyn Format>>,
     /// Limits and intervals.
     pub config: Config,
+    /// Where backups go.
+    pub depots: Depots,
 }
+
+/// Opens the place for backups of a name that an administrator gave, where the server may write there; the empty name is the place
+/// that was configured. The error says why not.
+pub type Depots = Arc<dyn Fn(&str) -> std::result::Result<Arc<dyn Depot>, String> + Send + Sync>;
 
 /// The use cases. Cheap to clone.
 #[derive(Clone)]
@@ -112,12 +120,16 @@ struct Inner {
     published: publish::Announcements,
     turns: publish::Turns,
     tally: collect::Tally,
+    scrubbed: scrub::Tally,
+    depots: Depots,
+    /// Cancelled when the workers are to stop: for work that takes long.
+    stopping: parking_lot::Mutex<tokio_util::sync::CancellationToken>,
 }
 
 impl Core {
     /// Puts the pieces together. Nothing runs in the background until [`Core::start_workers`].
     pub fn new(parts: Parts) -> Self {
-        let Parts { db, storage, auth, instance_key, clock, entropy, formats, config } = parts;
+        let Parts { db, storage, auth, instance_key, clock, entropy, formats, config, depots } = parts;
         let inner = Inner {
             accesses: access::Accesses::new(config.access_lines),
             db,
@@ -140,6 +152,9 @@ impl Core {
             turns: publish::Turns::default(),
             tally: collect::Tally::default(),
             config,
+            scrubbed: scrub::Tally::default(),
+            depots,
+            stopping: parking_lot::Mutex::default(),
         };
         Self { inner: Arc::new(inner) }
     }

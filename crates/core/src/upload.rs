@@ -268,7 +268,7 @@ impl Core {
 }
 
 impl crate::Inner {
-    fn new_object_key(&self) -> ObjectKey {
+    pub(crate) fn new_object_key(&self) -> ObjectKey {
         ObjectKey::new(self.entropy.bytes())
     }
 }

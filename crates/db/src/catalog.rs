@@ -3,6 +3,7 @@
 
 pub mod accesses;
 pub mod audit;
+pub mod backups;
 mod batch;
 pub mod blobs;
 pub mod collection;
@@ -20,6 +21,7 @@ pub mod purges;
 pub mod repositories;
 pub mod restores;
 pub mod reviews;
+pub mod scrub;
 pub mod signing_keys;
 pub mod storages;
 pub mod tags;

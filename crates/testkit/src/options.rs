@@ -58,6 +58,8 @@ pub struct Options {
     pub core: wharf_core::Config,
     /// Identity.
     pub auth: wharf_auth::Config,
+    /// Where it may write backups.
+    pub depot: Option<std::path::PathBuf>,
     /// Whether jobs are done.
     pub workers: bool,
 }
@@ -77,6 +79,7 @@ impl Default for Options {
             web: wharf_web::Config { listen, ..wharf_web::Config::default() },
             core: wharf_core::Config::default(),
             auth,
+            depot: None,
             workers: true,
         }
     }
@@ -136,6 +139,12 @@ impl Options {
     pub fn auth(mut self, set: impl FnOnce(&mut wharf_auth::Config)) -> Self {
         set(&mut self.auth);
         self
+    }
+
+    /// With a folder for backups.
+    #[must_use]
+    pub fn depot(self, folder: impl Into<std::path::PathBuf>) -> Self {
+        Self { depot: Some(folder.into()), ..self }
     }
 
     /// Without anybody who does jobs.

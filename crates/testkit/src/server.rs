@@ -2,17 +2,19 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use wharf_auth::{Auth, InstanceKey};
-use wharf_core::{Core, Entropy, Parts, Workers};
+use wharf_auth::{Auth, InstanceKey, bind_instance_key};
+use wharf_core::backup::{self, Progress, RestoreTarget, Snapshot};
+use wharf_core::{Core, Depot, Depots, Entropy, Parts, Workers};
 use wharf_db::catalog::jobs;
 use wharf_db::{Db, Durability};
-use wharf_storage::Storage;
+use wharf_storage::{Folder, Storage};
 use wharf_web::api::Api;
 use wharf_web::{App, Listener};
 
@@ -102,6 +104,35 @@ impl TestServer {
         Self { remains, running }
     }
 
+    /// Writes a snapshot into a folder, while it serves.
+    pub async fn back_up(&self, folder: &Path) -> Snapshot {
+        let depot: Arc<dyn Depot> = Arc::new(Folder::new(folder));
+        let run = hex::encode(rand::random::<[u8; 4]>());
+        self.core().back_up(&depot, &run, &Progress::default()).await.expect("a backup")
+    }
+
+    /// Another server, on rows and bytes of its own, filled from the newest snapshot in a folder.
+    pub async fn restored(&self, options: Options, folder: &Path) -> Self {
+        let depot: Arc<dyn Depot> = Arc::new(Folder::new(folder));
+        let snapshot = backup::find(&depot, None).await.expect("a snapshot");
+        let (storage, files) = options.store.open().await;
+        let db = Db::open_at(&options.backend.database().await, snapshot.schema).await.expect("a database");
+        let (key, clock) = (self.remains.key.clone(), self.remains.clock.clone());
+        bind_instance_key(&db, Some(&key), &clock.clock()).await.expect("a key");
+        let target = RestoreTarget {
+            db: db.clone(),
+            storage: Arc::clone(&storage),
+            clock: clock.clock(),
+            entropy: Entropy::system(),
+            allow_missing: false,
+            without_sealed: false,
+        };
+        backup::restore(&target, &depot, &snapshot, &Progress::default()).await.expect("a restore");
+        let remains = Remains { options, db, storage, key, clock, _folder: files };
+        let running = Running::start(&remains).await;
+        Self { remains, running }
+    }
+
     /// Stops it and waits until it has stopped.
     pub async fn stop(self) {
         self.running.stop().await;
@@ -174,6 +205,13 @@ impl TestServer {
     }
 }
 
+fn depots(folder: Option<PathBuf>) -> Depots {
+    Arc::new(move |to| match &folder {
+        Some(folder) => Ok(Arc::new(Folder::new(folder.join(to)))),
+        None => Err("no place for backups is configured".to_owned()),
+    })
+}
+
 impl Running {
     async fn start(remains: &Remains) -> Self {
         let options = &remains.options;
@@ -189,6 +227,7 @@ impl Running {
             entropy: Entropy::system(),
             formats: doors.iter().map(|door| door.format()).collect(),
             config: options.core.clone(),
+            depots: depots(options.depot.clone()),
         });
         core.bind_storage().await.expect("the storage that belongs to the database");
         let app = App::new(core.clone(), doors, Api::new(names), &options.web).expect("an app");

@@ -6,6 +6,7 @@
 mod account;
 mod answer;
 mod audit;
+mod backups;
 mod body;
 mod call;
 mod collection;

@@ -17,7 +17,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
-use wharf_core::{Core, Space};
+use wharf_core::{Core, Scrubbed, Space};
 
 /// From a manifest in memory to a layer over a slow line.
 const SECONDS: [f64; 14] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 300.0];
@@ -39,6 +39,7 @@ pub struct Metrics {
     database_free: Family<[(&'static str, &'static str); 0], Gauge>,
     wrong_reads: Counter,
     collection: collection::Collection,
+    scrubbed: [Counter; 4],
 }
 
 /// A request that was answered.
@@ -95,6 +96,7 @@ impl Default for Metrics {
             database_free: Family::default(),
             wrong_reads: Counter::default(),
             collection: collection::Collection::default(),
+            scrubbed: Default::default(),
         };
         metrics.register_all();
         metrics
@@ -171,6 +173,13 @@ impl Metrics {
     }
 
     /// Since the process began.
+    pub(crate) fn scrubbed(&self, scrubbed: Scrubbed) {
+        let Scrubbed { blobs, bytes, damaged, healed } = scrubbed;
+        for (counter, count) in self.scrubbed.iter().zip([blobs, bytes, damaged, healed]) {
+            counter.inner().store(count, std::sync::atomic::Ordering::Relaxed);
+        }
+    }
+
     pub(crate) fn wrong_reads(&self, count: u64) {
         self.wrong_reads.inner().store(count, std::sync::atomic::Ordering::Relaxed);
     }
@@ -204,6 +213,11 @@ impl Metrics {
         registry.register("wharf_storage_total_bytes", "Size of the storage", self.storage_total.clone());
         let doc = "Room left on the disk of the SQLite database";
         registry.register("wharf_database_free_bytes", doc, self.database_free.clone());
+        let [blobs, bytes, damaged, healed] = self.scrubbed.clone();
+        registry.register("wharf_scrub_blobs", "Blobs that were read and compared with their digest", blobs);
+        registry.register("wharf_scrub_bytes", "Bytes of those blobs", bytes);
+        registry.register("wharf_scrub_damaged", "Blobs that were found to be damaged", damaged);
+        registry.register("wharf_scrub_healed", "Damaged blobs that were taken again from the backup", healed);
         registry.register(
             "wharf_storage_wrong_reads",
             "Blobs that the storage did not hand out as it was given them",

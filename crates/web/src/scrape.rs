@@ -48,6 +48,7 @@ pub(crate) async fn handle(
     if let Ok(state) = core.collection_state().await {
         metrics.collection(&state, core.clock().now());
     }
+    metrics.scrubbed(core.scrubbed());
     let mut response = Response::new(bytes(metrics.text().unwrap_or_default()));
     response.headers_mut().insert(CONTENT_TYPE, OPENMETRICS);
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -55,6 +55,8 @@ enum Command {
     Job(command::job::Args),
     /// Copies everything the server holds to where it survives the server.
     Backup(Box<command::backup::Args>),
+    /// Reads what the server holds, to find damage.
+    Scrub(command::scrub::Args),
     /// Who did what.
     Audit(command::audit::Args),
     /// Prints the completion of a shell.
@@ -87,6 +89,7 @@ impl Cli {
             Command::Purge(args) => args.run(),
             Command::Job(args) => args.run(),
             Command::Backup(args) => args.run(),
+            Command::Scrub(args) => args.run(),
             Command::Audit(args) => args.run(),
             Command::Completion(args) => args.run(),
             Command::Version(args) => args.run(),

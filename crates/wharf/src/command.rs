@@ -16,6 +16,7 @@ pub(crate) mod project;
 pub(crate) mod purge;
 pub(crate) mod repo;
 pub(crate) mod robot;
+pub(crate) mod scrub;
 pub(crate) mod serve;
 pub(crate) mod tag;
 pub(crate) mod token;

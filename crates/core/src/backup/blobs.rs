@@ -15,7 +15,7 @@ use super::rows::decoded;
 use super::snapshot::{Missing, Snapshot};
 use super::write::BlobRow;
 use super::{Progress, blob_name, shard};
-use crate::{Error, Inner, Result};
+use crate::{Core, Error, Inner, Result};
 
 /// Copies at once.
 const AT_ONCE: usize = 4;
@@ -41,7 +41,7 @@ enum Copied {
 
 /// Copies what is not there. Says which blobs could not be copied, because they are damaged or gone.
 pub(super) async fn copy(
-    inner: &Inner,
+    core: &Core,
     depot: &Arc<dyn Depot>,
     snapshot: &Snapshot,
     progress: &Progress,
@@ -84,7 +84,7 @@ pub(super) async fn copy(
                 settle(done)?;
             }
             running.push(async move {
-                let copied = copy_one(inner, depot, &wanted).await;
+                let copied = copy_one(core, depot, &wanted).await;
                 (wanted, copied)
             });
         }
@@ -95,7 +95,16 @@ pub(super) async fn copy(
     Ok(missing)
 }
 
-async fn copy_one(inner: &Inner, depot: &Arc<dyn Depot>, wanted: &Wanted) -> Result<Copied> {
+/// Copies a blob. One that is damaged is not served from here on either.
+async fn copy_one(core: &Core, depot: &Arc<dyn Depot>, wanted: &Wanted) -> Result<Copied> {
+    let copied = try_to_copy(&core.inner, depot, wanted).await?;
+    if let Copied::Damaged(problem) = &copied {
+        core.quarantine(&wanted.digest, Some(&wanted.object), problem).await?;
+    }
+    Ok(copied)
+}
+
+async fn try_to_copy(inner: &Inner, depot: &Arc<dyn Depot>, wanted: &Wanted) -> Result<Copied> {
     let mut tries = 0;
     loop {
         tries += 1;

@@ -82,7 +82,8 @@ impl Writing<'_> {
 fn begin(run: &str, key: &str, mark: Timestamp, schema: i64) -> Snapshot {
     Snapshot {
         format: snapshot::FORMAT,
-        id: format!("{}-{run}", mark.to_chrono().format("%Y%m%dT%H%M%SZ")),
+        // The newest is the last by name, also of several in one second.
+        id: format!("{}-{run}", mark.to_chrono().format("%Y%m%dT%H%M%S%.3fZ")),
         wharf: env!("CARGO_PKG_VERSION").to_owned(),
         schema,
         mark,

@@ -29,7 +29,7 @@ const WATCHED: [(&str, &str, &[&str]); 6] = [
         &["'manifest', @.repository_id, @.digest", "'referrers', @.repository_id, @.subject"],
     ),
     ("blob_links", "repository_id, digest, expiring_at", &["'link', @.repository_id, @.digest"]),
-    ("blobs", "digest, size, content, storage, object", &["'blob', 0, @.digest"]),
+    ("blobs", "digest, size, content, storage, object, damaged_at", &["'blob', 0, @.digest"]),
 ];
 
 /// The counters, and those that the transaction under way will move.

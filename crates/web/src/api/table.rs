@@ -11,7 +11,7 @@ use super::endpoint::Rule::{self, Anyone, Catalog, OwnAccount, Project, Reposito
 use super::endpoint::{Endpoint, row};
 use super::page::{LIMIT, PAGE};
 use super::{
-    account, audit, collection, grants, groups, jobs, manifests, projects, purge, repositories, robots, server, tags,
+    account, audit, backups, collection, grants, groups, jobs, manifests, projects, purge, repositories, robots, server, tags,
     tokens, users,
 };
 
@@ -49,6 +49,12 @@ fn about_the_server() -> Vec<Endpoint> {
         row(GET, "/api/v1/server", "server.show", Server(InspectServer), server::show, "The state of the server"),
         row(GET, "/api/v1/jobs", "jobs.list", Server(InspectServer), jobs::list, "Background jobs that are not done").query(&jobs::FILTER),
         row(POST, "/api/v1/jobs/{job}/retry", "jobs.retry", Server(ManageServer), jobs::retry, "Gives a dead job another chance"),
+        row(GET, "/api/v1/backups", "backups.list", Server(InspectServer), backups::list, "Backups that were asked for, newest first").query(&PAGE),
+        row(POST, "/api/v1/backups", "backups.create", Server(ManageServer), backups::create, "Backs up everything to where the server may write"),
+        row(GET, "/api/v1/backups/{backup}", "backups.show", Server(InspectServer), backups::show, "A backup, and how far it is"),
+        row(GET, "/api/v1/scrub", "scrub.show", Server(InspectServer), backups::scrub, "How far everything was read"),
+        row(POST, "/api/v1/scrub", "scrub.run", Server(ManageServer), backups::start_scrub, "Begins to read everything now"),
+        row(GET, "/api/v1/scrub/damaged", "scrub.damaged", Server(InspectServer), backups::damaged, "Blobs that are damaged and not served, by digest").query(&PAGE),
         row(GET, "/api/v1/audit", "audit.list", Server(ServerVerb::ReadAudit), audit::everything, "Who did what, newest first").query(&audit::EVERYTHING),
         row(GET, "/api/v1/audit/export", "audit.export", Server(ServerVerb::ReadAudit), audit::export, "Who did what, oldest first, one JSON object a line").query(&audit::EXPORT),
     ]

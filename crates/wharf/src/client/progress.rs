@@ -40,8 +40,13 @@ pub(crate) async fn counted<T>(what: &str, progress: &Progress, work: impl Futur
     }
 }
 
+/// A bar over bytes, if somebody is there to see it.
+pub(crate) fn bar_for_people(what: &str) -> Option<ProgressBar> {
+    std::io::stderr().is_terminal().then(|| bar(what))
+}
+
 /// A bar over bytes.
-pub(crate) fn bar(what: &str) -> ProgressBar {
+fn bar(what: &str) -> ProgressBar {
     let template = "{prefix} [{bar:30}] {bytes}/{total_bytes} {msg} {elapsed}";
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::new(0).with_style(style.progress_chars("=> ")).with_prefix(what.to_owned())

@@ -2,20 +2,32 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Subcommand;
 use serde_json::{Value, json};
 use wharf_core::Depot;
-use wharf_core::backup::{self, Progress, Snapshot};
+use wharf_core::backup::{self, Count, Progress, Snapshot};
 
 use crate::client::table::{self, Columns};
-use crate::client::{Output, Remote, block_on, progress};
+use crate::client::{Call, Output, Remote, block_on, progress};
 use crate::command::serve::Settings;
 use crate::config::Config;
 use crate::failure::{Failure, Outcome};
 use crate::out;
 use crate::server::backup as offline;
 
+const BACKUPS: Columns = &[
+    ("ID", "id"),
+    ("ASKED", "asked_at"),
+    ("STATE", "state"),
+    ("SNAPSHOT", "snapshot"),
+    ("BLOBS", "blobs"),
+    ("OF", "blobs_total"),
+    ("BYTES", "bytes"),
+    ("MISSING", "missing"),
+    ("ERROR", "error"),
+];
 const SNAPSHOTS: Columns = &[
     ("SNAPSHOT", "id"),
     ("MARK", "mark"),
@@ -35,7 +47,7 @@ const SNAPSHOTS: Columns = &[
 pub(crate) struct Args {
     #[command(flatten)]
     remote: Remote,
-    /// Where to write it.
+    /// Where to write it. Of a running server: its `backup.path`, which is the default, or a folder in it.
     #[arg(long, value_name = "DIR")]
     to: Option<String>,
     #[command(flatten)]
@@ -73,10 +85,10 @@ impl Here {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Lists the snapshots in a directory.
+    /// Lists the snapshots in a directory, or the backups that the server was asked for.
     List {
         /// The directory.
-        dir: String,
+        dir: Option<String>,
     },
     /// Hashes everything in a directory. Fails if something is wrong.
     Verify {
@@ -116,8 +128,10 @@ impl Args {
         let Self { remote, to, here, command } = *self;
         let output = remote.output;
         match command {
-            None => make(to, here, output),
-            Some(Command::List { dir }) => list(output, &offline::depot(&dir)),
+            None if here.is_given() => make(to, here, output),
+            None => ask(&remote, to.as_deref()),
+            Some(Command::List { dir: Some(dir) }) => list(output, &offline::depot(&dir)),
+            Some(Command::List { dir: None }) => remote.list(Call::new("backups.list"), None, BACKUPS),
             Some(Command::Verify { dir }) => verify(output, &offline::depot(&dir)),
             Some(Command::Prune { dir, keep }) => prune(output, &offline::depot(&dir), keep),
             Some(Command::Restore { from, snapshot, allow_missing, new_instance_key, here }) => {
@@ -125,6 +139,54 @@ impl Args {
                 restore(output, &offline::depot(&from), &wanted, *here)
             }
         }
+    }
+}
+
+/// Has the server do it, and waits.
+fn ask(remote: &Remote, to: Option<&str>) -> Outcome {
+    let done = remote.run(async |client| {
+        let made = client.send(&Call::new("backups.create").body(json!({ "to": to }))).await?;
+        let Some(id) = made["id"].as_i64() else {
+            return Err(Failure::new("the server did not say which backup it is"));
+        };
+        let bar = progress::bar_for_people("backing up");
+        loop {
+            let state = client.send(&Call::new("backups.show").at("backup", id)).await?;
+            if let Some(bar) = &bar {
+                progress::show(bar, count(&state));
+            }
+            if !state["finished_at"].is_null() {
+                return Ok(state);
+            }
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
+    })?;
+    let text = |field: &str| done[field].as_str().unwrap_or_default().to_owned();
+    if remote.output == Output::Json {
+        out::line(serde_json::to_string_pretty(&done)?);
+    } else if !done["snapshot"].is_null() {
+        let Count { rows, blobs, bytes, .. } = count(&done);
+        out::line(format!("snapshot {}: {rows} rows, {blobs} blobs of {bytes} bytes", text("snapshot")));
+        out::note("it does not contain the instance key of the server: keep a copy of that elsewhere");
+    }
+    match done["state"].as_str() {
+        Some("done") => Ok(()),
+        Some("incomplete") => {
+            Err(Failure::new(format!("{} blob(s) are not in it, such as {}", done["missing"], text("error")))
+                .hint("`wharf scrub list` names all of them; push them again, then back up again"))
+        }
+        _ => Err(Failure::new(format!("the backup failed: {}", text("error")))),
+    }
+}
+
+fn count(state: &Value) -> Count {
+    let number = |field: &str| state[field].as_u64().unwrap_or_default();
+    Count {
+        rows: number("rows"),
+        blobs: number("blobs"),
+        bytes: number("bytes"),
+        blobs_total: number("blobs_total"),
+        bytes_total: number("bytes_total"),
     }
 }
 

@@ -168,6 +168,8 @@ impl Config {
         set(&mut core.access_lines, self.number("audit.buffer"));
         set(&mut core.redirect_from, self.size("storage.redirect_from"));
         set(&mut core.redirect_lifetime, self.span("storage.redirect_lifetime"));
+        set(&mut core.scrub.rate, self.size("scrub.rate"));
+        set(&mut core.scrub.interval, self.span("scrub.interval"));
         set(&mut core.accept_sparse_images, Some(self.is_on("push.accept_sparse_images")));
         set(&mut core.manifest_memory, self.size("limits.manifest_memory"));
         set(&mut core.publish_delay, self.span("publish.delay"));

@@ -335,6 +335,20 @@ pub(crate) static SETTINGS: &[Setting] = &[
         "An object is written before the row that points at it: one that is younger is left alone. Longer than any push takes.",
     ),
     setting(
+        "backup.path",
+        Path,
+        Unset("/var/backups/wharf"),
+        "The folder that `wharf backup` lets this server write to. Servers that share a database need it in the same place. \
+         Damaged blobs are taken again from it. Without it a running server makes no backups.",
+    ),
+    setting(
+        "scrub.rate",
+        Size,
+        Is("16MiB"),
+        "How many bytes a second are read to find damage before a client does. 0 reads nothing.",
+    ),
+    setting("scrub.interval", Span, Is("30d"), "How often everything is read: from one beginning to the next."),
+    setting(
         "push.accept_sparse_images",
         Switch,
         Is("false"),

@@ -16,7 +16,7 @@ use wharf_types::Clock;
 use wharf_web::api::Api;
 use wharf_wire::{Door, Mounted};
 
-use super::{data, key};
+use super::{backup, data, key};
 use crate::config::{self, Config};
 use crate::failure::{Failure, Outcome};
 
@@ -42,7 +42,17 @@ pub(super) async fn core(config: &Config, locked: &str) -> Outcome<(Core, Front)
     let formats = doors.iter().map(|door| door.format()).collect();
     let names = doors.iter().map(|door| door.name()).collect();
     let entropy = Entropy::system();
-    let core = Core::new(Parts { db, storage, auth, instance_key, clock, entropy, formats, config: config.core() });
+    let core = Core::new(Parts {
+        db,
+        storage,
+        auth,
+        instance_key,
+        clock,
+        entropy,
+        formats,
+        config: config.core(),
+        depots: backup::depots(config),
+    });
     core.bind_storage().await.map_err(|error| Failure::new(&error))?;
     Ok((core, Front { doors, api: Api::new(names) }))
 }

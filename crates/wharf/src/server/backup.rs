@@ -1,11 +1,11 @@
 //! Backups of a stopped server, and an empty one filled from them.
 
-use std::path::PathBuf;
+use std::path::{Component, PathBuf};
 use std::sync::Arc;
 
 use wharf_auth::{InstanceKey, bind_instance_key};
 use wharf_core::backup::{self, Progress, RestoreTarget, Restored, Snapshot};
-use wharf_core::{Depot, Entropy};
+use wharf_core::{Depot, Depots, Entropy};
 use wharf_db::Db;
 use wharf_storage::Folder;
 use wharf_types::Clock;
@@ -17,6 +17,22 @@ use crate::failure::{Failure, Outcome};
 /// The depot of this name: a folder.
 pub(crate) fn depot(place: &str) -> Arc<dyn Depot> {
     Arc::new(Folder::new(PathBuf::from(place)))
+}
+
+/// Where the server may write backups: the folder that was configured, and those below it.
+pub(super) fn depots(config: &Config) -> Depots {
+    let base = config.text("backup.path").map(PathBuf::from);
+    Arc::new(move |to| {
+        let Some(base) = &base else {
+            return Err("this server has no place for backups: its backup.path is not set".to_owned());
+        };
+        let path = base.join(to);
+        let plain = |part: Component<'_>| matches!(part, Component::Normal(_) | Component::RootDir);
+        if path.components().all(plain) && path.starts_with(base) {
+            return Ok(Arc::new(Folder::new(path)));
+        }
+        Err(format!("this server may write backups only into {} and folders in it", base.display()))
+    })
 }
 
 /// Backs up what a stopped server holds.

@@ -162,3 +162,95 @@ fn a_half_backup_counts_for_nothing() {
     place.run(&["backup", "prune", "depot", "--keep", "5"]).ok();
     assert!(!half.exists());
 }
+
+#[test]
+fn a_running_server_backs_itself_up_where_it_may() {
+    let place = Place::new();
+    let depot = place.path("depot");
+    let server =
+        place.serve_with(&[], &[("WHARF_ADMIN_PASSWORD", PASSWORD), ("WHARF_BACKUP_PATH", depot.to_str().unwrap())]);
+    place.login(&server);
+    push(&server, ADMIN, "team/app", "v1");
+    let digest = upload(&server, ADMIN, "team/app", large(1));
+    let made = place.run(&["backup", "--output", "json"]).json();
+    assert_eq!(
+        (&made["state"], &made["blobs"], &made["blobs_total"]),
+        (&"done".into(), &1.into(), &1.into()),
+        "{made}"
+    );
+    place.run(&["backup", "--to", "nightly"]).ok();
+    for elsewhere in ["/elsewhere", "../elsewhere", "nightly/../../elsewhere"] {
+        assert!(place.run(&["backup", "--to", elsewhere]).refused(1).contains("only into"));
+    }
+    assert!(place.run(&["backup", "list"]).ok().contains(made["snapshot"].as_str().unwrap()));
+    let busy = place.run(&BACK_UP).refused(1);
+    assert!(busy.contains("does the backup itself"), "{busy}");
+    place.run(&["backup", "verify", "depot"]).ok();
+    place.run(&["backup", "verify", "depot/nightly"]).ok();
+    assert_eq!(server.stop().code, Some(0));
+    bring_key(&place);
+    place.run(&RESTORE).ok();
+    let server = place.serve_with(&["--data", "other"], &[]);
+    assert_eq!(pull(&server, &digest), 200);
+}
+
+#[test]
+fn a_server_without_a_place_for_backups_says_so() {
+    let place = Place::new();
+    let server = place.serve();
+    place.login(&server);
+    assert!(place.run(&["backup"]).refused(1).contains("backup.path"));
+}
+
+/// Waits until a pass of the scrub has come to its end.
+fn scrubbed(place: &Place) -> Value {
+    place.run(&["scrub", "run"]).ok();
+    loop {
+        let status = place.run(&["scrub", "status", "--output", "json"]).json();
+        if !status["finished_at"].is_null() {
+            return status;
+        }
+    }
+}
+
+/// Flips a bit of the only object.
+fn damage(place: &Place) {
+    let object = files(&place.path("data/storage/objects")).remove(0);
+    let mut bytes = std::fs::read(&object).unwrap();
+    bytes[5] ^= 4;
+    std::fs::write(&object, bytes).unwrap();
+}
+
+#[test]
+fn the_scrub_finds_a_flipped_bit_and_whoever_pushes_the_blob_heals_it() {
+    let place = Place::new();
+    let server = place.serve();
+    place.login(&server);
+    let digest = upload(&server, ADMIN, "team/app", large(1));
+    assert_eq!(scrubbed(&place)["damaged"], 0);
+    damage(&place);
+    let status = scrubbed(&place);
+    assert_eq!((&status["blobs"], &status["damaged"]), (&1.into(), &1.into()), "{status}");
+    let listed = place.run(&["scrub", "list", "--output", "json"]).json();
+    assert_eq!(listed[0]["digest"], digest);
+    assert_eq!(pull(&server, &digest), 404);
+    assert_eq!(upload(&server, ADMIN, "team/app", large(1)), digest);
+    assert_eq!(pull(&server, &digest), 200);
+    assert_eq!(place.run(&["scrub", "list", "--output", "json"]).json(), Value::Array(Vec::new()));
+}
+
+#[test]
+fn the_scrub_takes_a_damaged_blob_again_from_the_backup() {
+    let place = Place::new();
+    let depot = place.path("depot");
+    let server =
+        place.serve_with(&[], &[("WHARF_ADMIN_PASSWORD", PASSWORD), ("WHARF_BACKUP_PATH", depot.to_str().unwrap())]);
+    place.login(&server);
+    let digest = upload(&server, ADMIN, "team/app", large(1));
+    place.run(&["backup"]).ok();
+    damage(&place);
+    assert_eq!(scrubbed(&place)["damaged"], 0);
+    assert_eq!(pull(&server, &digest), 200);
+    let stopped = server.stop();
+    assert!(stopped.log.iter().any(|line| line.contains("taken again from the backup")), "{stopped:?}");
+}

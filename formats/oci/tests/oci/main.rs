@@ -8,6 +8,7 @@
 )]
 
 mod backend;
+mod backup;
 mod blob;
 mod refusal;
 mod remains;

@@ -1,0 +1,149 @@
+//! A server that moves house: to the other engine, to another storage, while clients push.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use wharf_testkit::{Backend, Image, Options, Store, TestServer, push_blob};
+
+use crate::backend::options;
+
+/// More than lies in a row.
+fn large(seed: usize) -> Vec<u8> {
+    (0..60_000_usize).map(|at| u8::try_from((at * (seed + 3) + at / 251) % 251).unwrap()).collect()
+}
+
+fn on(backend: Backend, store: Store) -> Options {
+    options().backend(backend).store(store)
+}
+
+/// Everything that can be listed.
+async fn state(server: &TestServer) -> BTreeMap<&'static str, Value> {
+    let mut state = BTreeMap::new();
+    for path in [
+        "/api/v1/users",
+        "/api/v1/groups",
+        "/api/v1/robots",
+        "/api/v1/projects",
+        "/api/v1/projects/team/grants",
+        "/api/v1/projects/team/robots",
+        "/api/v1/repositories",
+        "/api/v1/repositories/oci/team/app/-/tags",
+        "/api/v1/repositories/oci/team/app/-/manifests",
+        "/api/v1/repositories/oci/team/app/-/tags/v1/history",
+        "/v2/_catalog",
+    ] {
+        let mut listed = server.admin().get(path).await.assert_status(200).json();
+        if let Some(items) = listed["items"].as_array_mut() {
+            for item in items {
+                // Written down some seconds later, or by the look itself.
+                item.as_object_mut().unwrap().remove("last_used_at");
+            }
+        }
+        state.insert(path, listed);
+    }
+    state
+}
+
+/// Lines of the audit log about changes, newest first.
+async fn changes(server: &TestServer) -> Vec<Value> {
+    let listed = server.admin().get("/api/v1/audit?limit=1000").await.assert_status(200).json();
+    let lines = listed["items"].as_array().unwrap().iter();
+    lines.filter(|line| line["action"] != "backup.restore").cloned().collect()
+}
+
+async fn moves(from: Options, to: Options) {
+    let folder = tempfile::tempdir().unwrap();
+    let server = TestServer::start(from).await;
+    server.project("team").await;
+    let user = server.user_with("ute", wharf_auth::Role::Maintainer, "team").await;
+    let robot = server.robot("team", "builder", wharf_auth::Role::Maintainer).await;
+    let digest = Image::new().layer(large(1)).layer("small").push(&user, "team/app:v1").await;
+    Image::new().layer(large(2)).push(&robot, "team/app:v1").await;
+    Image::new().layer("gone").push(&user, "team/app:old").await;
+    server.admin().delete("/v2/team/app/manifests/old").await.assert_status(202);
+    let token = server.admin().post_json("/api/v1/account/tokens", &serde_json::json!({ "name": "t" })).await;
+    let token = token.assert_status(201).json()["secret"].as_str().unwrap().to_owned();
+    let (before, audit) = (state(&server).await, changes(&server).await);
+
+    let snapshot = server.back_up(folder.path()).await;
+    assert_eq!((snapshot.blobs, snapshot.missing.len()), (2, 0));
+    let moved = server.restored(to, folder.path()).await;
+    assert_eq!(state(&moved).await, before);
+    assert_eq!(changes(&moved).await, audit);
+    let manifest = format!("/v2/team/app/manifests/{digest}");
+    let content = moved.admin().get(&manifest).await.assert_status(200).json();
+    for layer in content["layers"].as_array().unwrap() {
+        let path = format!("/v2/team/app/blobs/{}", layer["digest"].as_str().unwrap());
+        let there = server.admin().get(&path).await;
+        moved.admin().get(&path).await.assert_status(200).assert_body(&there.assert_status(200).body);
+    }
+    // Everybody signs in as before, and new rows get numbers of their own.
+    let again = |client: &wharf_testkit::Client| {
+        moved
+            .anonymous()
+            .request("GET".parse().unwrap(), &manifest)
+            .header_named("authorization", &client.authorization().unwrap())
+    };
+    for client in [&user, &robot, &moved.anonymous().with_bearer(&token)] {
+        again(client).send().await.assert_status(200);
+    }
+    moved.project("other").await;
+    moved.user("later").await;
+    Image::new().layer(large(3)).push(&moved.admin(), "other/app:v1").await;
+    Image::new().layer(large(4)).push(&moved.admin(), "team/app:v1").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn from_sqlite_and_files_to_postgres() {
+    moves(on(Backend::Sqlite, Store::Files), on(Backend::Postgres, Store::Memory)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn from_postgres_to_sqlite_and_files() {
+    moves(on(Backend::Postgres, Store::Memory), on(Backend::Sqlite, Store::Files)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn from_sqlite_to_sqlite() {
+    moves(on(Backend::Sqlite, Store::Memory), on(Backend::Sqlite, Store::Memory)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn from_postgres_to_postgres() {
+    moves(on(Backend::Postgres, Store::Files), on(Backend::Postgres, Store::Files)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn from_sqlite_and_files_to_postgres_and_a_bucket_and_back() {
+    moves(on(Backend::Sqlite, Store::Files), on(Backend::Postgres, Store::Bucket)).await;
+    moves(on(Backend::Postgres, Store::Bucket), on(Backend::Sqlite, Store::Files)).await;
+}
+
+async fn what_was_acknowledged_before_the_mark_is_in_it(server: &TestServer) {
+    let folder = tempfile::tempdir().unwrap();
+    server.project("team").await;
+    let client = server.admin();
+    let pushes = tokio::spawn(async move {
+        let mut pushed = Vec::new();
+        for number in 0..40 {
+            let digest = push_blob(&client, "team/app", large(number)).await;
+            let manifest = Image::new().layer(format!("{number}")).push(&client, &format!("team/app:v{number}")).await;
+            pushed.push((std::time::SystemTime::now(), digest, manifest));
+        }
+        pushed
+    });
+    let mut snapshot = server.back_up(folder.path()).await;
+    while !pushes.is_finished() {
+        snapshot = server.back_up(folder.path()).await;
+    }
+    let pushed = pushes.await.unwrap();
+    let mark = std::time::UNIX_EPOCH + std::time::Duration::from_millis(snapshot.mark.as_millis().try_into().unwrap());
+    let moved = server.restored(options(), folder.path()).await;
+    for (_, digest, manifest) in pushed.iter().filter(|(at, ..)| *at < mark) {
+        moved.admin().get(&format!("/v2/team/app/blobs/{digest}")).await.assert_status(200);
+        moved.admin().get(&format!("/v2/team/app/manifests/{manifest}")).await.assert_status(200);
+    }
+}
+
+crate::backend::facts_on! { sqlite(Sqlite, Files): what_was_acknowledged_before_the_mark_is_in_it }
+crate::backend::facts_on! { postgres(Postgres, Memory): what_was_acknowledged_before_the_mark_is_in_it }
