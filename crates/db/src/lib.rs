@@ -31,6 +31,7 @@ mod migrations;
 mod postgres;
 mod row;
 mod sqlite;
+mod status;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod tx;
@@ -41,5 +42,6 @@ pub use error::{ConstraintKind, Error, Result, Source};
 pub use futures_util::future::BoxFuture;
 pub use mark::{Mark, Subject};
 pub use row::Row;
+pub use status::{Client, Status, Step};
 pub use tx::{Engine, Params, Tx};
 pub use value::{FromValue, ToValue, Value};

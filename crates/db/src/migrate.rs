@@ -36,6 +36,8 @@ const LOCK: &str = "SELECT pg_advisory_xact_lock(7237092841530)";
 pub(crate) async fn step(tx: &mut Tx<'_>, all: &[Migration]) -> Result<bool> {
     if tx.engine() == Engine::Postgres {
         tx.script(LOCK).await?;
+        // Whoever waits for a table makes all wait who come later, and a backup may read it for long: so not for long.
+        tx.script("SET LOCAL lock_timeout = '2s'").await?;
     }
     let engine = tx.engine();
     tx.script(&text(engine, BOOKKEEPING)?).await?;

@@ -49,7 +49,8 @@ impl Sqlite {
             None => Files::temporary()?,
         });
         let mut connection = connect::open(&files, Role::Writer)?;
-        while migrate_once(&mut connection, migrations)? {}
+        // Without any step nothing is changed, not even what keeps account of them.
+        while !migrations.is_empty() && migrate_once(&mut connection, migrations)? {}
         // After the migrations, which may rebuild the tables that it watches.
         let marks = Marks::watch(&connection).map_err(|e| failure::opening(files.path(), &e))?;
         let writer = Writer::start(connection, Arc::clone(&marks), Arc::clone(&files))?;

@@ -3,6 +3,8 @@
 
 #[path = "engine/constraints.rs"]
 mod constraints;
+#[path = "engine/dump.rs"]
+mod dump;
 #[path = "engine/marks.rs"]
 mod marks;
 #[path = "engine/migrations.rs"]

@@ -116,7 +116,8 @@ impl TestServer {
         let depot: Arc<dyn Depot> = Arc::new(Folder::new(folder));
         let snapshot = backup::find(&depot, None).await.expect("a snapshot");
         let (storage, files) = options.store.open().await;
-        let db = Db::open_at(&options.backend.database().await, snapshot.schema).await.expect("a database");
+        let database = options.backend.database().await;
+        let db = Db::open_at(&database, snapshot.schema).await.expect("a database");
         let (key, clock) = (self.remains.key.clone(), self.remains.clock.clone());
         bind_instance_key(&db, Some(&key), &clock.clock()).await.expect("a key");
         let target = RestoreTarget {
@@ -128,7 +129,7 @@ impl TestServer {
             without_sealed: false,
         };
         backup::restore(&target, &depot, &snapshot, &Progress::default()).await.expect("a restore");
-        let remains = Remains { options, db, storage, key, clock, _folder: files };
+        let remains = Remains { options, database, db, storage, key, clock, _folder: files };
         let running = Running::start(&remains).await;
         Self { remains, running }
     }

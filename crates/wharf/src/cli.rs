@@ -55,6 +55,8 @@ enum Command {
     Job(command::job::Args),
     /// Copies everything the server holds to where it survives the server.
     Backup(Box<command::backup::Args>),
+    /// The database of a server.
+    Db(command::db::Args),
     /// Reads what the server holds, to find damage.
     Scrub(command::scrub::Args),
     /// Who did what.
@@ -89,6 +91,7 @@ impl Cli {
             Command::Purge(args) => args.run(),
             Command::Job(args) => args.run(),
             Command::Backup(args) => args.run(),
+            Command::Db(args) => args.run(),
             Command::Scrub(args) => args.run(),
             Command::Audit(args) => args.run(),
             Command::Completion(args) => args.run(),

@@ -5,6 +5,7 @@ pub(crate) mod audit;
 pub(crate) mod backup;
 pub(crate) mod completion;
 pub(crate) mod config;
+pub(crate) mod db;
 pub(crate) mod gc;
 pub(crate) mod grant;
 pub(crate) mod group;

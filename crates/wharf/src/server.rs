@@ -17,12 +17,28 @@ use wharf_auth::{Auth, Bootstrap};
 use wharf_core::Core;
 use wharf_web::{App, Listener};
 
-use crate::config::Config;
+use crate::config::{Config, Database};
 use crate::failure::{Failure, Outcome};
 pub(crate) use password::reset as reset_password;
 
 /// How often it is written down when credentials were last used.
 const FLUSH_INTERVAL: Duration = Duration::from_secs(5);
+
+/// What the database says of its schema.
+///
+/// # Errors
+/// If there is none, or another process has it to itself.
+pub(crate) async fn database_status(config: &Config) -> Outcome<wharf_db::Status> {
+    if let Database::Sqlite { path } = config.database()
+        && !path.exists()
+    {
+        return Err(Failure::usage(format!("there is no database at {}", path.display()))
+            .hint("name the data directory of the server with --data"));
+    }
+    assembly::install_tls_provider();
+    let locked = "a server runs on these data, so it is up to date; `wharf version` says what it knows";
+    wharf_db::Status::of(&config.database()).await.map_err(|error| assembly::not_opened(&error, locked))
+}
 
 /// Runs the server until it is told to stop.
 ///

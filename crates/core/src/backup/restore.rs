@@ -52,7 +52,7 @@ pub struct Restored {
     pub blobs: u64,
     /// Their bytes.
     pub bytes: u64,
-    /// Blobs without their bytes.
+    /// Blobs without their bytes: the snapshot lacks them, or they were purged after it.
     pub missing: u64,
     /// Rows left out because their secret cannot be opened any more.
     pub unsealed: u64,
@@ -191,7 +191,8 @@ impl Filling<'_> {
     async fn blobs(&mut self) -> Result<()> {
         let file = self.snapshot.table("blobs")?;
         let table = with_damage(&file.table);
-        let absent: BTreeSet<_> = self.snapshot.missing.iter().map(|missing| missing.digest).collect();
+        let mut absent: BTreeSet<_> = self.snapshot.missing.iter().map(|missing| missing.digest).collect();
+        absent.extend(purged_since(self.depot, self.snapshot).await?);
         let mut pages = decoded(self.depot.get(&self.snapshot.path(&file.file)).await?, &file.table);
         while let Some(page) = pages.recv().await {
             let lines = page.map_err(|error| damaged(self.snapshot, file, &error))?;
@@ -260,6 +261,25 @@ impl Filling<'_> {
         }
         Ok(storage.seal(key, &appended.progress).await?)
     }
+}
+
+/// What was purged after this snapshot, as later ones tell: its bytes may still lie in the depot and must not come back.
+async fn purged_since(depot: &Arc<dyn Depot>, snapshot: &Snapshot) -> Result<BTreeSet<Digest>> {
+    let mut purged = BTreeSet::new();
+    let all = super::snapshots(depot).await?;
+    for later in all.iter().filter(|other| other.mark >= snapshot.mark && other.instance_key == snapshot.instance_key) {
+        let Ok(file) = later.table("purges") else { continue };
+        let Some(digest) = file.table.position("digest") else { continue };
+        let mut pages = decoded(depot.get(&later.path(&file.file)).await?, &file.table);
+        while let Some(page) = pages.recv().await {
+            for line in page.map_err(|error| damaged(later, file, &error))? {
+                if let Cell::Bytes(bytes) = &line[digest] {
+                    purged.extend(Digest::from_bytes(bytes));
+                }
+            }
+        }
+    }
+    Ok(purged)
 }
 
 struct Placed {

@@ -52,7 +52,10 @@ fn chain(error: &dyn StdError) -> String {
 fn remedy(told: &DbError) -> Remedy {
     let code = told.code();
     let fatal = matches!(told.parsed_severity(), Some(Severity::Fatal | Severity::Panic));
-    if matches!(*code, SqlState::T_R_SERIALIZATION_FAILURE | SqlState::T_R_DEADLOCK_DETECTED) {
+    if matches!(
+        *code,
+        SqlState::T_R_SERIALIZATION_FAILURE | SqlState::T_R_DEADLOCK_DETECTED | SqlState::LOCK_NOT_AVAILABLE
+    ) {
         Remedy::Again
     } else if fatal || code.code().starts_with("08") || stale_plan(told) {
         Remedy::Reconnect

@@ -37,7 +37,7 @@ pub(super) fn parse(url: &str) -> Result<Target> {
         .map_err(|e| refused(&std::error::Error::source(&e).map_or_else(|| e.to_string(), ToString::to_string)))?;
     config.ssl_mode(ssl_mode);
     if config.get_application_name().is_none() {
-        config.application_name("wharf");
+        config.application_name(concat!("wharf ", env!("CARGO_PKG_VERSION")));
     }
     Ok(Target { config, trust })
 }

@@ -90,3 +90,62 @@ async fn replicas_that_start_together_apply_each_step_once() {
         start.await.unwrap().unwrap().ping().await.unwrap();
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_older_program_goes_on_while_newer_ones_change_the_schema() {
+    let place = place(Engine::Postgres).await;
+    let older = opened(&place, &[ONE]).await.unwrap();
+    put(&older, "a", 1).await.unwrap();
+    assert_eq!(sizes(&older).await.len(), 1);
+    let newer = opened(&place, &[ONE, TWO]).await.unwrap();
+    put(&older, "b", 2).await.unwrap();
+    put(&newer, "c", 3).await.unwrap();
+    assert_eq!((sizes(&older).await.len(), sizes(&newer).await.len()), (3, 3));
+    let status = wharf_db::Status::of(&place.config).await.unwrap();
+    assert_eq!((status.schema, status.floor), (2, 0));
+    assert!(status.clients.iter().any(|client| client.name.starts_with("wharf ")), "{status:?}");
+    let contract = (3, "three", "ALTER TABLE things DROP COLUMN note; INSERT INTO schema_floor (number) VALUES (2);");
+    opened(&place, &[ONE, TWO, contract]).await.unwrap();
+    put(&older, "d", 4).await.unwrap();
+    assert_eq!(sizes(&older).await.len(), 4);
+    let refusal = opened(&place, &[ONE]).await.unwrap_err().to_string();
+    assert!(refusal.contains("schema 3") && refusal.contains("this one knows 1"), "{refusal}");
+    assert_eq!(wharf_db::Status::of(&place.config).await.unwrap().floor, 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_step_that_waits_for_a_long_reader_does_not_make_others_wait_with_it() {
+    type Release = std::sync::Mutex<Option<tokio::sync::oneshot::Receiver<()>>>;
+    let place = place(Engine::Postgres).await;
+    let older = opened(&place, &[ONE]).await.unwrap();
+    put(&older, "a", 1).await.unwrap();
+    let (release, released) = tokio::sync::oneshot::channel();
+    let (reads, begun) = (older.clone(), std::sync::Arc::new(tokio::sync::Notify::new()));
+    let args: (Release, _) = (std::sync::Mutex::new(Some(released)), std::sync::Arc::clone(&begun));
+    let reader = tokio::spawn(async move {
+        let read: Result<(), Error> = reads
+            .snapshot(&args, |tx, (released, begun)| {
+                Box::pin(async move {
+                    tx.query("SELECT size FROM things", &[]).await?;
+                    begun.notify_one();
+                    let released = released.lock().unwrap().take();
+                    if let Some(released) = released {
+                        released.await.ok();
+                    }
+                    Ok(())
+                })
+            })
+            .await;
+        read
+    });
+    begun.notified().await;
+    let config = place.config.clone();
+    let newer = tokio::spawn(async move { testing::open_with(&config, &[ONE, TWO]).await });
+    for number in 0..50 {
+        put(&older, &format!("b{number}"), 1).await.unwrap();
+    }
+    assert_eq!(sizes(&older).await.len(), 51);
+    release.send(()).unwrap();
+    reader.await.unwrap().unwrap();
+    newer.await.unwrap().unwrap();
+}

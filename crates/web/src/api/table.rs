@@ -11,8 +11,8 @@ use super::endpoint::Rule::{self, Anyone, Catalog, OwnAccount, Project, Reposito
 use super::endpoint::{Endpoint, row};
 use super::page::{LIMIT, PAGE};
 use super::{
-    account, audit, backups, collection, grants, groups, jobs, manifests, projects, purge, repositories, robots, server, tags,
-    tokens, users,
+    account, audit, backups, collection, grants, groups, jobs, manifests, projects, purge, repositories, robots,
+    server, tags, tokens, users,
 };
 
 /// All rows. The first whose path fits answers.

@@ -254,3 +254,13 @@ fn the_scrub_takes_a_damaged_blob_again_from_the_backup() {
     let stopped = server.stop();
     assert!(stopped.log.iter().any(|line| line.contains("taken again from the backup")), "{stopped:?}");
 }
+
+#[test]
+fn the_schema_of_a_database_is_told_without_changing_it() {
+    let place = Place::new();
+    assert!(place.run(&["db", "status", "--data", "data"]).refused(2).contains("there is no database"));
+    place.serve().stop();
+    let status = place.run(&["db", "status", "--data", "data", "--output", "json"]).json();
+    assert_eq!((&status["schema"], &status["floor"]), (&status["known"], &0.into()), "{status}");
+    assert!(place.run(&["db", "status", "--data", "data"]).ok().contains("up to date"));
+}
