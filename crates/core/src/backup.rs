@@ -57,6 +57,8 @@ impl Core {
     /// Those of database, storage and depot. Then there is no snapshot, and older ones are as they were.
     pub async fn back_up(&self, depot: &Arc<dyn Depot>, run: &str, progress: &Progress) -> Result<Snapshot> {
         snapshot::remove_halves_of(depot, run).await?;
+        // Pulls are acknowledged before they are written down.
+        self.flush_accesses().await?;
         // Before the rows are taken: what they name stays until it is copied.
         let pin = self.pin(&format!("backup {run}")).await?;
         let mut snapshot = write::tables(&self.inner, depot, run, progress).await?;
