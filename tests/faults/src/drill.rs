@@ -69,7 +69,7 @@ async fn run_on(site: &Arc<Site>, place: &Arc<Site>, options: &Options, seed: u6
     let mut load = Load::start(site, options.clients, seed)?;
     load.run_for(Duration::from_secs(options.seconds)).await?;
     let known = Known::make(&server, seed).await?;
-    let folder = site.folder.join("backup");
+    let folder = site.folder.join("backups");
     let target = folder.to_str().context("a path that is text")?;
     take(site, &mut load, target).await?;
     load.run_for(Duration::from_secs(1)).await?;

@@ -110,10 +110,20 @@ impl Site {
             launch.set(key, format!("{}ms", value.as_millis()));
         }
         let example = launch.command(&["config", "example"]).output().await?.stdout;
-        let bin = String::from_utf8_lossy(&example).contains("WHARF_RETENTION_BIN");
-        if bin {
-            launch.set("retention.bin", format!("{}ms", BIN.as_millis()));
+        let example = String::from_utf8_lossy(&example).into_owned();
+        let backups = folder.join("backups");
+        for (key, value) in [
+            ("retention.bin", format!("{}ms", BIN.as_millis())),
+            ("backup.path", backups.display().to_string()),
+            ("scrub.interval", "10s".to_owned()),
+        ] {
+            // Older builds of the server refuse what they do not know.
+            let variable = format!("WHARF_{}", key.replace('.', "_").to_uppercase());
+            if example.contains(&variable) {
+                launch.set(key, value);
+            }
         }
+        let bin = launch.settings.contains_key("WHARF_RETENTION_BIN");
         let mut cluster = None;
         if on != On::FilesSqlite {
             let started = tokio::task::spawn_blocking(Cluster::start).await?;
