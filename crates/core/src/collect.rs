@@ -22,7 +22,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use wharf_types::Timestamp;
 
-pub(crate) use destroy::DESTROY;
+pub(crate) use destroy::{DESTROY, ask_to_destroy};
 pub use pin::Pin;
 pub use preview::{Candidate, Fate, Preview};
 pub use purge::{Broken, Purge, Purged, Purging};

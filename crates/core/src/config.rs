@@ -21,6 +21,10 @@ pub struct Config {
     pub review_delay: Duration,
     /// How much the collector may do, and when.
     pub collection: Collection,
+    /// How long what was deleted lies in the bin and can be restored; zero is no bin.
+    pub bin_retention: Duration,
+    /// How long moves of tags are remembered.
+    pub history_retention: Duration,
     /// How long an index generation stays readable after the next one is published.
     pub generation_retention: Duration,
     /// How long events wait for somebody to fetch them.
@@ -68,6 +72,8 @@ impl Default for Config {
             orphan_retention: Duration::from_secs(3 * DAY),
             review_delay: Duration::from_secs(DAY),
             collection: Collection::default(),
+            bin_retention: Duration::from_secs(7 * DAY),
+            history_retention: Duration::from_secs(365 * DAY),
             generation_retention: Duration::from_secs(3 * DAY),
             event_retention: Duration::from_secs(7 * DAY),
             redirect_from: 1024 * 1024,

@@ -4,7 +4,7 @@ use std::io;
 
 use wharf_types::{Digest, ProjectName, Reference, RepoName};
 
-use crate::InvalidManifest;
+use crate::{InvalidManifest, RuleError, SecondThought};
 
 /// The outcome of a use case.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -72,6 +72,12 @@ pub enum Error {
     /// A manifest names blobs that the repository does not link to.
     #[error("the manifest names {} blob(s) that are not in this repository", .0.len())]
     BlobsMissing(Vec<Digest>),
+    /// A rule for tags stands in the way, or is not there.
+    #[error(transparent)]
+    Rule(#[from] RuleError),
+    /// What was deleted or moved does not come back.
+    #[error(transparent)]
+    SecondThought(#[from] SecondThought),
     /// A package that cannot be taken.
     #[error("invalid package: {0}")]
     PackageInvalid(String),

@@ -14,6 +14,7 @@ use wharf_types::Timestamp;
 use crate::backup::BACKUP;
 use crate::collect::DESTROY;
 use crate::publish::{Order, PUBLISH};
+use crate::recycle::EMPTY_BIN;
 use crate::scrub::SCRUB;
 use crate::sweep::SWEEP;
 use crate::{Core, Error, Result};
@@ -133,6 +134,7 @@ impl Core {
             BACKUP => self.run_backup(job).await,
             SCRUB => self.scrub().await,
             DESTROY => self.destroy(&job.key).await,
+            EMPTY_BIN => self.empty_bin().await,
             other => Err(Error::Inconsistent(format!("jobs of the kind {other} are not known here"))),
         }
     }

@@ -18,6 +18,7 @@ mod manifest;
 mod package;
 mod project;
 mod publish;
+mod recycle;
 mod referrer;
 mod repository;
 mod room;
@@ -25,6 +26,7 @@ mod scrub;
 mod signing;
 mod sweep;
 mod tag;
+mod tag_rule;
 mod trail;
 mod upload;
 
@@ -51,11 +53,13 @@ pub use manifest::{InvalidManifest, Kind, Manifest, ManifestInfo, Parsed, Pushed
 pub use package::{Added, Arrival, Package};
 pub use project::Project;
 pub use publish::{IndexFile, NewFile, Publication, PublishedFile, Segment};
+pub use recycle::{BinEntry, BinKind, BinOf, BinOutcome, Restored, Restoring, SecondThought, Unmoved};
 pub use referrer::{Descriptor, Referrers};
 pub use repository::{Repository, Target};
 pub use scrub::{Damaged, Pass, Scrubbed, Scrubbing};
 pub use signing::{PublicKey, Signature};
-pub use tag::{Tag, TagMove};
+pub use tag::{Act, RolledBack, Tag, TagMove};
+pub use tag_rule::{InvalidTagPattern, RuleError, TagPattern, TagRule};
 pub use trail::{AuditFilter, AuditKey, AuditLine, AuditOrder, AuditPage, InvalidAuditKey};
 pub use upload::Upload;
 pub use wharf_storage::{ByteStream, Depot, Space};
@@ -124,6 +128,7 @@ struct Inner {
     depots: Depots,
     /// Cancelled when the workers are to stop: for work that takes long.
     stopping: parking_lot::Mutex<tokio_util::sync::CancellationToken>,
+    rules: tag_rule::RuleBook,
 }
 
 impl Core {
@@ -155,6 +160,7 @@ impl Core {
             scrubbed: scrub::Tally::default(),
             depots,
             stopping: parking_lot::Mutex::default(),
+            rules: tag_rule::RuleBook::default(),
         };
         Self { inner: Arc::new(inner) }
     }

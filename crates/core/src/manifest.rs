@@ -5,16 +5,20 @@ mod parse;
 mod put;
 mod served;
 
-use wharf_db::catalog::{audit, events, manifests, reviews, tags};
+use wharf_db::catalog::{audit, events, manifests, repositories, reviews, tags};
 use wharf_db::{Durability, Tx};
 use wharf_types::{Digest, MediaType, Reference, Tag, Timestamp};
 
 pub use parse::{InvalidManifest, Kind, Parsed, media};
 pub use put::Pushed;
+pub(crate) use put::references;
 pub use served::Manifest;
 
 use crate::actor::about;
+use crate::recycle::{self, Deletion};
 use crate::repository::Target;
+use crate::tag::{Act, Mover};
+use crate::tag_rule::RuleBook;
 use crate::{Actor, Core, Error, Result};
 
 /// A manifest as lists and detail pages show it.
@@ -49,8 +53,12 @@ struct Removal {
     target: Target,
     reference: Reference,
     actor: Actor,
+    rules: RuleBook,
     at: Timestamp,
+    /// When what nothing needs any more is looked at.
     due: Timestamp,
+    /// Until when it lies in the bin, if there is one.
+    kept_until: Option<Timestamp>,
 }
 
 impl Core {
@@ -92,57 +100,96 @@ impl Core {
         Ok(rows.await?.into_iter().map(ManifestInfo::from).collect())
     }
 
-    /// Removes a tag, or a manifest with all its tags.
+    /// Removes a tag, or a manifest with all its tags. It lies in the bin for a while, from where it can be restored.
     ///
     /// # Errors
-    /// [`Error::RepositoryUnknown`], [`Error::ManifestUnknown`].
+    /// [`Error::RepositoryUnknown`], [`Error::ManifestUnknown`], and [`Error::Rule`] if a rule of the project keeps a tag.
     pub async fn delete_manifest(&self, target: &Target, reference: &Reference, actor: &Actor) -> Result<()> {
         let at = self.inner.clock.now();
         let due = at.after(self.inner.config.review_delay);
         let (target, reference, actor) = (target.clone(), reference.clone(), actor.clone());
-        let args = Removal { target, reference, actor, at, due };
+        let (rules, kept_until) = (self.inner.rules.clone(), self.kept_until(at));
+        let args = Removal { target, reference, actor, rules, at, due, kept_until };
         self.inner.db.write(Durability::Full, args, |tx, r| Box::pin(remove(tx, r))).await
     }
 }
 
 async fn remove(tx: &mut Tx<'_>, removal: &Removal) -> Result<()> {
-    let repository = removal.target.require(tx).await?.id;
-    let unknown = || Error::ManifestUnknown(removal.reference.clone());
+    let repository = removal.target.require(tx).await?;
     match &removal.reference {
-        Reference::Tag(tag) => {
-            let digest = tags::find(tx, repository, tag).await?.ok_or_else(unknown)?;
-            remove_tag(tx, repository, removal, tag, &digest).await
-        }
-        Reference::Digest(digest) => {
-            let manifest = manifests::find(tx, repository, digest).await?.ok_or_else(unknown)?;
-            for tag in tags::of_manifest(tx, repository, digest).await? {
-                remove_tag(tx, repository, removal, &tag, digest).await?;
-            }
-            for target in manifests::targets(tx, repository, digest).await? {
-                reviews::enqueue(tx, Some(repository), &target, "manifest deleted", removal.due).await?;
-            }
-            manifests::remove(tx, repository, &manifest.digest).await?;
-            reviews::enqueue(tx, None, digest, "manifest deleted", removal.due).await?;
-            let entry = removal.actor.did("manifest.delete", &removal.target.name, removal.at);
-            audit::append(tx, &about(entry, None, Some(*digest))).await?;
-            tell(tx, "manifest.deleted", &removal.target, digest, &[], removal.at).await
-        }
+        Reference::Tag(tag) => remove_tag(tx, &repository, removal, tag).await,
+        Reference::Digest(digest) => remove_manifest(tx, &repository, removal, digest).await,
     }
 }
 
-async fn remove_tag(tx: &mut Tx<'_>, repository: i64, removal: &Removal, tag: &Tag, digest: &Digest) -> Result<()> {
-    let Removal { target, actor, at, due, .. } = removal;
-    tags::remove(tx, repository, tag).await?;
-    let moved = tags::Move { tag: tag.clone(), old: Some(*digest), new: None, actor: actor.name.clone(), at: *at };
-    tags::record(tx, repository, &moved).await?;
-    reviews::enqueue(tx, Some(repository), digest, "tag deleted", *due).await?;
+impl Removal {
+    fn mover<'a>(&'a self, repository: &'a repositories::Repository) -> Mover<'a> {
+        Mover::new(repository, Act::Delete, &self.actor.name, &self.rules, (self.at, self.due))
+    }
+
+    fn deletion<'a>(&'a self, repository: &'a repositories::Repository) -> Option<Deletion<'a>> {
+        let actor = self.actor.name.as_str();
+        self.kept_until.map(|until| Deletion { repository, actor, at: self.at, until })
+    }
+
+    fn unknown(&self) -> Error {
+        Error::ManifestUnknown(self.reference.clone())
+    }
+}
+
+async fn remove_tag(
+    tx: &mut Tx<'_>,
+    repository: &repositories::Repository,
+    removal: &Removal,
+    tag: &Tag,
+) -> Result<()> {
+    let digest = removal.mover(repository).remove(tx, tag).await?.ok_or_else(|| removal.unknown())?;
+    if let Some(deletion) = removal.deletion(repository) {
+        recycle::keep_tag(tx, &deletion, tag, &digest).await?;
+    }
+    tell_tag_deleted(tx, removal, tag, &digest).await
+}
+
+/// A manifest that goes takes its tags along: into the bin in one piece.
+async fn remove_manifest(
+    tx: &mut Tx<'_>,
+    repository: &repositories::Repository,
+    removal: &Removal,
+    digest: &Digest,
+) -> Result<()> {
+    let Removal { target, actor, rules, at, due, .. } = removal;
+    let manifest = manifests::find(tx, repository.id, digest).await?.ok_or_else(|| removal.unknown())?;
+    rules.open(repository).let_manifest_go(tx, repository.id, digest).await?;
+    let names = tags::of_manifest(tx, repository.id, digest).await?;
+    match removal.deletion(repository) {
+        Some(deletion) => recycle::keep_manifest(tx, &deletion, &manifest, &names).await?,
+        None => {
+            for target in manifests::targets(tx, repository.id, digest).await? {
+                reviews::enqueue(tx, Some(repository.id), &target, "manifest deleted", *due).await?;
+            }
+            reviews::enqueue(tx, None, digest, "manifest deleted", *due).await?;
+        }
+    }
+    let mut mover = removal.mover(repository);
+    for tag in &names {
+        mover.remove(tx, tag).await?;
+        tell_tag_deleted(tx, removal, tag, digest).await?;
+    }
+    manifests::remove(tx, repository.id, digest).await?;
+    let entry = actor.did("manifest.delete", &target.name, *at);
+    audit::append(tx, &about(entry, None, Some(*digest))).await?;
+    tell(tx, "manifest.deleted", target, digest, &[], *at).await
+}
+
+async fn tell_tag_deleted(tx: &mut Tx<'_>, removal: &Removal, tag: &Tag, digest: &Digest) -> Result<()> {
+    let Removal { target, actor, at, .. } = removal;
     let entry = about(actor.did("tag.delete", &target.name, *at), Some(tag.to_string()), Some(*digest));
     audit::append(tx, &entry).await?;
     tell(tx, "tag.deleted", target, digest, std::slice::from_ref(tag), *at).await
 }
 
 /// Writes the event that tells of a change to a manifest.
-async fn tell(
+pub(crate) async fn tell(
     tx: &mut Tx<'_>,
     kind: &str,
     target: &Target,

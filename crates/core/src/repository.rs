@@ -5,6 +5,8 @@ use wharf_db::catalog::{audit, events, projects, repositories};
 use wharf_db::{Durability, Tx};
 use wharf_types::{FormatName, ProjectName, RepoName, Timestamp};
 
+use crate::recycle::{self, Deletion};
+use crate::tag_rule::RuleBook;
 use crate::{Actor, Core, Error, Result};
 
 /// The repository a request is about, and whether its permit may make the project.
@@ -67,6 +69,16 @@ struct Ensure {
     target: Target,
     actor: Actor,
     at: Timestamp,
+}
+
+struct Removal {
+    target: Target,
+    actor: Actor,
+    rules: RuleBook,
+    /// Whether tags that a rule keeps go with it.
+    force: bool,
+    at: Timestamp,
+    until: Timestamp,
 }
 
 impl Core {
@@ -170,12 +182,16 @@ impl Core {
         Ok(Repository { format: target.format.as_str().to_owned(), name: row.name, created_at: row.created_at })
     }
 
-    /// Takes a repository and everything in it out of sight. What it held is reviewed by the collector when its time has come.
+    /// Takes a repository and everything in it out of sight and into the bin. When its time there is up, everything goes.
     ///
     /// # Errors
-    /// [`Error::RepositoryUnknown`].
-    pub async fn delete_repository(&self, target: &Target, actor: &Actor) -> Result<()> {
-        let args = Ensure { target: target.clone(), actor: actor.clone(), at: self.inner.clock.now() };
+    /// [`Error::RepositoryUnknown`], and [`Error::Rule`] if a rule of the project keeps one of its tags, unless `force` is set.
+    pub async fn delete_repository(&self, target: &Target, force: bool, actor: &Actor) -> Result<()> {
+        let at = self.inner.clock.now();
+        // Without a bin the entry is there all the same, its time up: by it everything goes.
+        let until = self.kept_until(at).unwrap_or(at);
+        let (target, actor, rules) = (target.clone(), actor.clone(), self.inner.rules.clone());
+        let args = Removal { target, actor, rules, force, at, until };
         self.inner.db.write(Durability::Full, args, |tx, e| Box::pin(delete(tx, e))).await
     }
 }
@@ -198,12 +214,22 @@ async fn ensure(tx: &mut Tx<'_>, args: &Ensure) -> Result<i64> {
     Ok(id)
 }
 
-async fn delete(tx: &mut Tx<'_>, args: &Ensure) -> Result<()> {
-    let Ensure { target, actor, at } = args;
+async fn delete(tx: &mut Tx<'_>, removal: &Removal) -> Result<()> {
+    let Removal { target, actor, rules, force, at, until } = removal;
     let row = target.require(tx).await?;
+    if !force {
+        rules.open(&row).let_repository_go(tx, row.id).await?;
+    }
     repositories::mark_deleted(tx, row.id, *at).await?;
-    audit::append(tx, &actor.did("repository.delete", &target.name, *at)).await?;
+    recycle::keep_repository(tx, &Deletion { repository: &row, actor: &actor.name, at: *at, until: *until }).await?;
+    let mut entry = actor.did("repository.delete", &target.name, *at);
+    entry.detail = force.then(|| "forced: no rule for tags was asked".to_owned());
+    audit::append(tx, &entry).await?;
+    tell(tx, "repository.deleted", target, *at).await
+}
+
+/// Writes the event that tells of a change to a repository.
+pub(crate) async fn tell(tx: &mut Tx<'_>, kind: &str, target: &Target, at: Timestamp) -> Result<()> {
     let payload = serde_json::json!({ "repository": target.name.canonical(), "format": target.format });
-    events::append(tx, *at, "repository.deleted", &payload.to_string()).await?;
-    Ok(())
+    Ok(events::append(tx, at, kind, &payload.to_string()).await?)
 }

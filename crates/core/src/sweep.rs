@@ -9,6 +9,7 @@ use wharf_db::{Db, Durability};
 use wharf_storage::{ObjectKey, Storage, Stored};
 use wharf_types::{Clock, Timestamp};
 
+use crate::recycle::EMPTY_BIN;
 use crate::upload::Session;
 use crate::{Core, Error, Result};
 
@@ -19,7 +20,7 @@ pub(crate) const SWEEP: &str = "sweep";
 const LEAST_INTERVAL: Duration = Duration::from_secs(1);
 
 impl Core {
-    /// Asks for a sweep now and then; asking while one waits changes nothing.
+    /// Asks for a sweep now and then, and for a look into the bin; asking while one waits changes nothing.
     pub(crate) async fn ask_for_sweeps(self, stop: CancellationToken) {
         let interval = self.inner.config.sweep_interval.max(LEAST_INTERVAL);
         loop {
@@ -29,7 +30,10 @@ impl Core {
             }
             let args = self.inner.clock.now();
             let asked = self.inner.db.write(Durability::Relaxed, args, |tx, at: &Timestamp| {
-                Box::pin(jobs::enqueue(tx, SWEEP, "", "{}", *at, *at))
+                Box::pin(async move {
+                    jobs::enqueue(tx, SWEEP, "", "{}", *at, *at).await?;
+                    jobs::enqueue(tx, EMPTY_BIN, "", "{}", *at, *at).await
+                })
             });
             if let Err(error) = asked.await {
                 tracing::warn!(%error, "no sweep could be asked for");

@@ -1,7 +1,15 @@
-//! Tags: listed by key, with the history of where they pointed.
+//! Tags: listed by key, moved in one way only, with the history of where they pointed.
+
+mod mover;
+mod rollback;
 
 use wharf_db::catalog::tags;
 use wharf_types::{Digest, Timestamp};
+
+pub use rollback::RolledBack;
+pub use wharf_db::catalog::tags::Act;
+
+pub(crate) use mover::Mover;
 
 use crate::repository::Target;
 use crate::{Core, Error, Result};
@@ -20,10 +28,14 @@ pub struct Tag {
 /// A move of a tag.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TagMove {
+    /// Pages by this, newest first.
+    pub id: i64,
     /// Where it pointed before; `None` when it was new.
     pub old: Option<Digest>,
     /// Where it pointed then; `None` when it was removed.
     pub new: Option<Digest>,
+    /// By which act.
+    pub act: Act,
     /// Who moved it.
     pub actor: String,
     /// When.
@@ -66,23 +78,32 @@ impl Core {
         names.await
     }
 
-    /// The last `limit` moves of a tag, newest first.
+    /// Up to `limit` moves of a tag before the move `before`, newest first. A tag that never was has none.
     ///
     /// # Errors
     /// [`Error::RepositoryUnknown`].
-    pub async fn tag_history(&self, target: &Target, tag: &wharf_types::Tag, limit: usize) -> Result<Vec<TagMove>> {
-        let args = (target, tag, i64::try_from(limit).unwrap_or(i64::MAX));
+    pub async fn tag_history(
+        &self,
+        target: &Target,
+        tag: &wharf_types::Tag,
+        before: Option<i64>,
+        limit: usize,
+    ) -> Result<Vec<TagMove>> {
+        let args = (target, tag, before, i64::try_from(limit).unwrap_or(i64::MAX));
         let rows = self
             .inner
             .db
-            .read(&args, |tx, (target, tag, limit)| {
+            .read(&args, |tx, (target, tag, before, limit)| {
                 Box::pin(async move {
                     let repository = target.require(tx).await?;
-                    Ok::<_, Error>(tags::history(tx, repository.id, tag, *limit).await?)
+                    Ok::<_, Error>(tags::history(tx, repository.id, tag, *before, *limit).await?)
                 })
             })
             .await?;
-        let moved = |row: tags::Move| TagMove { old: row.old, new: row.new, actor: row.actor, at: row.at };
+        let moved = |row: tags::Move| {
+            let tags::Move { id, old, new, act, actor, at, .. } = row;
+            TagMove { id, old, new, act, actor, at }
+        };
         Ok(rows.into_iter().map(moved).collect())
     }
 }

@@ -43,6 +43,8 @@ enum Command {
     Repo(command::repo::Args),
     /// Tags of a repository.
     Tag(command::tag::Args),
+    /// Rules that keep tags of a project where they are.
+    TagRule(command::tag_rule::Args),
     /// Manifests of a repository.
     Manifest(command::manifest::Args),
     /// Collects what nothing uses, now.
@@ -51,6 +53,10 @@ enum Command {
     Why(command::why::Args),
     /// Removes a digest or a repository at once and for good: for secrets that leaked.
     Purge(command::purge::Args),
+    /// What was deleted and can be restored.
+    Bin(command::bin::Args),
+    /// Takes something out of the bin, or lists what is in it.
+    Restore(command::bin::Restore),
     /// Background work of the server.
     Job(command::job::Args),
     /// Copies everything the server holds to where it survives the server.
@@ -85,10 +91,13 @@ impl Cli {
             Command::Grant(args) => args.run(),
             Command::Repo(args) => args.run(),
             Command::Tag(args) => args.run(),
+            Command::TagRule(args) => args.run(),
             Command::Manifest(args) => args.run(),
             Command::Gc(args) => args.run(),
             Command::Why(args) => args.run(),
             Command::Purge(args) => args.run(),
+            Command::Bin(args) => args.run(),
+            Command::Restore(args) => args.run(),
             Command::Job(args) => args.run(),
             Command::Backup(args) => args.run(),
             Command::Db(args) => args.run(),

@@ -3,6 +3,7 @@
 pub(crate) mod admin;
 pub(crate) mod audit;
 pub(crate) mod backup;
+pub(crate) mod bin;
 pub(crate) mod completion;
 pub(crate) mod config;
 pub(crate) mod db;
@@ -20,6 +21,7 @@ pub(crate) mod robot;
 pub(crate) mod scrub;
 pub(crate) mod serve;
 pub(crate) mod tag;
+pub(crate) mod tag_rule;
 pub(crate) mod token;
 pub(crate) mod user;
 pub(crate) mod version;

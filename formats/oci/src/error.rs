@@ -4,6 +4,7 @@ use http::header::{ALLOW, CONTENT_RANGE, CONTENT_TYPE, HeaderValue, LOCATION, RA
 use http::{Response, StatusCode};
 use serde_json::{Value, json};
 use wharf_auth::{Refused, Rejected};
+use wharf_core::RuleError;
 use wharf_types::{InvalidDigest, InvalidName, InvalidReference, InvalidTag, RepoName};
 use wharf_wire::{Answer, Body, Context, InvalidPage, ReadError, Refusal};
 
@@ -157,10 +158,16 @@ fn core_said(error: &wharf_core::Error) -> Said {
             // Enough to act on, not a megabyte of them.
             (S::BAD_REQUEST, "MANIFEST_BLOB_UNKNOWN", json!(digests.iter().take(20).collect::<Vec<_>>()))
         }
+        // Not 403: that is for credentials, and clients that get it ask for others. DENIED is what they do not try again.
+        E::Rule(RuleError::Immutable { tag, rule, project, .. }) => {
+            (S::CONFLICT, "DENIED", json!({ "tag": tag, "rule": rule.as_str(), "project": project }))
+        }
         E::UploadLost(_) => (S::NOT_FOUND, "BLOB_UPLOAD_UNKNOWN", Value::Null),
         // Of other formats, or ours to mend.
         E::ProjectExists(_)
         | E::ProjectNotEmpty(_)
+        | E::Rule(_)
+        | E::SecondThought(_)
         | E::PackageInvalid(_)
         | E::PackageExists { .. }
         | E::ForeignStorage(_)

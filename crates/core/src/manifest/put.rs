@@ -1,12 +1,14 @@
 //! Pushing a manifest: its content, what it names, its tags, in one transaction.
 
-use wharf_db::catalog::{audit, blobs, manifests, repositories, reviews, tags};
+use wharf_db::catalog::{audit, blobs, manifests, repositories};
 use wharf_db::{Durability, Tx};
 use wharf_types::{Algorithm, Digest, MediaType, Tag, Timestamp};
 
 use super::{Parsed, tell};
 use crate::actor::about;
 use crate::repository::Target;
+use crate::tag::{Act, Mover};
+use crate::tag_rule::RuleBook;
 use crate::{Actor, Core, Error, Result};
 
 /// Most bytes of annotations that lists of referrers repeat.
@@ -29,6 +31,7 @@ struct Put {
     content: Vec<u8>,
     tags: Vec<Tag>,
     actor: Actor,
+    rules: RuleBook,
     sparse: bool,
     at: Timestamp,
     due: Timestamp,
@@ -39,7 +42,7 @@ impl Core {
     /// SHA-256.
     ///
     /// # Errors
-    /// [`Error::DigestMismatch`], [`Error::ManifestInvalid`], [`Error::BlobsMissing`].
+    /// [`Error::DigestMismatch`], [`Error::ManifestInvalid`], [`Error::BlobsMissing`], and [`Error::Rule`] if a tag may not move.
     pub async fn put_manifest(
         &self,
         target: &Target,
@@ -68,6 +71,7 @@ impl Core {
             content,
             tags,
             actor: actor.clone(),
+            rules: self.inner.rules.clone(),
             sparse: self.inner.config.accept_sparse_images,
             at,
             due: at.after(self.inner.config.review_delay),
@@ -78,13 +82,13 @@ impl Core {
 }
 
 async fn put_rows(tx: &mut Tx<'_>, put: &Put) -> Result<()> {
-    if !repositories::is_living(tx, put.repository).await? {
-        return Err(Error::RepositoryUnknown(put.target.name.clone()));
-    }
+    let living = repositories::living(tx, put.repository).await?;
+    let repository = living.ok_or_else(|| Error::RepositoryUnknown(put.target.name.clone()))?;
     require_references(tx, put).await?;
     let new = store(tx, put).await?;
+    let mut mover = Mover::new(&repository, Act::Push, &put.actor.name, &put.rules, (put.at, put.due));
     for tag in &put.tags {
-        move_tag(tx, put, tag).await?;
+        mover.point(tx, tag, &put.digest).await?;
     }
     if new || !put.tags.is_empty() {
         let subject = (!put.tags.is_empty()).then(|| put.tags.iter().map(Tag::as_str).collect::<Vec<_>>().join(" "));
@@ -123,6 +127,12 @@ async fn store(tx: &mut Tx<'_>, put: &Put) -> Result<bool> {
     if !manifests::insert(tx, put.repository, &row).await? {
         return Ok(false);
     }
+    manifests::refer(tx, put.repository, &put.digest, &references(parsed)).await?;
+    Ok(true)
+}
+
+/// What a manifest names, each piece once for each of its kinds.
+pub(crate) fn references(parsed: &Parsed) -> Vec<(Digest, manifests::Kind)> {
     let kinds = [
         (manifests::Kind::Layer, &parsed.layers),
         (manifests::Kind::Layer, &parsed.foreign),
@@ -132,20 +142,5 @@ async fn store(tx: &mut Tx<'_>, put: &Put) -> Result<bool> {
     targets.extend(kinds.iter().flat_map(|(kind, list)| list.iter().map(|digest| (*digest, *kind))));
     targets.sort_unstable();
     targets.dedup();
-    manifests::refer(tx, put.repository, &put.digest, &targets).await?;
-    Ok(true)
-}
-
-async fn move_tag(tx: &mut Tx<'_>, put: &Put, tag: &Tag) -> Result<()> {
-    let old = tags::find(tx, put.repository, tag).await?;
-    tags::put(tx, put.repository, tag, &put.digest, put.at).await?;
-    if old == Some(put.digest) {
-        return Ok(());
-    }
-    if let Some(old) = old {
-        reviews::enqueue(tx, Some(put.repository), &old, "tag moved", put.due).await?;
-    }
-    let (actor, new) = (put.actor.name.clone(), Some(put.digest));
-    let moved = tags::Move { tag: tag.clone(), old, new, actor, at: put.at };
-    Ok(tags::record(tx, put.repository, &moved).await?)
+    targets
 }

@@ -133,6 +133,14 @@ pub async fn find(tx: &mut Tx<'_>, digest: &Digest) -> Result<Option<Blob>> {
     tx.query_opt(sql, &[digest]).await?.as_ref().map(blob).transpose()
 }
 
+/// Whether there is a blob of this digest, linked or not.
+///
+/// # Errors
+/// Those of the database.
+pub async fn exists(tx: &mut Tx<'_>, digest: &Digest) -> Result<bool> {
+    Ok(tx.query_opt("SELECT 1 FROM blobs WHERE digest = ?1", &[digest]).await?.is_some())
+}
+
 /// Writes a blob's row. False if the digest is known: then the bytes that were just stored are a second copy and
 /// their object can go. Bytes that were found to be damaged are replaced; what they lay in is nobody's then.
 ///

@@ -14,7 +14,7 @@ pub async fn may_go(tx: &mut Tx<'_>, repository: i64) -> Result<Option<bool>> {
     let row = tx
         .query_opt(
             "SELECT CASE WHEN r.deleted_at IS NOT NULL AND NOT EXISTS
-               (SELECT 1 FROM bin b WHERE b.repository_id = r.id AND b.kind = 'repository') THEN 1 ELSE 0 END
+               (SELECT 1 FROM bin b WHERE b.repository_id = r.id AND b.kind = 'repository' AND b.ended_at IS NULL) THEN 1 ELSE 0 END
              FROM repositories r WHERE r.id = ?1",
             &[&repository],
         )
@@ -30,7 +30,7 @@ pub async fn forgotten(tx: &mut Tx<'_>, before: Timestamp, after: i64, limit: i6
     let rows = tx
         .query(
             "SELECT r.id FROM repositories r WHERE r.id > ?2 AND r.deleted_at < ?1
-               AND NOT EXISTS (SELECT 1 FROM bin b WHERE b.repository_id = r.id AND b.kind = 'repository')
+               AND NOT EXISTS (SELECT 1 FROM bin b WHERE b.repository_id = r.id AND b.kind = 'repository' AND b.ended_at IS NULL)
              ORDER BY r.id LIMIT ?3",
             &[&before, &after, &limit],
         )

@@ -60,6 +60,8 @@ pub async fn set_public(tx: &mut Tx<'_>, name: &ProjectName, public: bool) -> Re
 pub async fn remove_empty(tx: &mut Tx<'_>, id: i64) -> Result<bool> {
     let detach = "UPDATE repositories SET project_id = NULL WHERE project_id = ?1 AND deleted_at IS NOT NULL";
     tx.execute(detach, &[&id]).await?;
+    // A key may be given again.
+    tx.execute("UPDATE bin SET project_id = NULL WHERE project_id = ?1", &[&id]).await?;
     let sql = "DELETE FROM projects WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM repositories WHERE project_id = ?1)";
     Ok(tx.execute(sql, &[&id]).await? > 0)
 }

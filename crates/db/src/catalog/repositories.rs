@@ -64,6 +64,15 @@ pub async fn ensure(
     }
 }
 
+/// The repository with this key, if it is not deleted: asked by what ends long after it began.
+///
+/// # Errors
+/// Those of the database.
+pub async fn living(tx: &mut Tx<'_>, id: i64) -> Result<Option<Repository>> {
+    let sql = "SELECT id, project_id, name, created_at FROM repositories WHERE id = ?1 AND deleted_at IS NULL";
+    tx.query_opt(sql, &[&id]).await?.as_ref().map(repository).transpose()
+}
+
 /// Whether the repository is there and not deleted: asked by what ends long after it began.
 ///
 /// # Errors
@@ -80,6 +89,16 @@ pub async fn is_living(tx: &mut Tx<'_>, id: i64) -> Result<bool> {
 pub async fn mark_deleted(tx: &mut Tx<'_>, id: i64, at: Timestamp) -> Result<bool> {
     let sql = "UPDATE repositories SET deleted_at = ?2 WHERE id = ?1 AND deleted_at IS NULL";
     Ok(tx.execute(sql, &[&id, &at]).await? > 0)
+}
+
+/// Takes a deleted repository back, under this name and in this project. False if it is not there or not deleted.
+///
+/// # Errors
+/// Those of the database; a constraint error if there is a repository of this name.
+pub async fn revive(tx: &mut Tx<'_>, id: i64, project_id: i64, name: &RepoName) -> Result<bool> {
+    let sql = "UPDATE repositories SET deleted_at = NULL, project_id = ?2, name = ?3
+               WHERE id = ?1 AND deleted_at IS NOT NULL";
+    Ok(tx.execute(sql, &[&id, &project_id, &name.canonical()]).await? > 0)
 }
 
 /// Up to `limit` living repositories of a format with names after `after`, by name. With `project`, only that project's.

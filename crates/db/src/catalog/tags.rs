@@ -2,7 +2,7 @@
 
 use wharf_types::{Digest, Tag, Timestamp};
 
-use crate::{Result, Tx};
+use crate::{Result, Row, Tx};
 
 /// A tag's row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,15 +78,46 @@ pub async fn names(tx: &mut Tx<'_>, repository: i64, after: &str, limit: i64) ->
     tx.query(sql, &[&repository, &after, &limit]).await?.iter().map(|row| row.get(0)).collect()
 }
 
+/// By which act a tag moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Act {
+    /// A manifest was pushed by the tag.
+    Push,
+    /// The tag was deleted, or the manifest under it.
+    Delete,
+    /// Somebody put it back to where it was.
+    Rollback,
+    /// It came out of the bin.
+    Restore,
+}
+
+impl Act {
+    const ALL: [Self; 4] = [Self::Push, Self::Delete, Self::Rollback, Self::Restore];
+
+    /// As the column holds it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Push => "push",
+            Self::Delete => "delete",
+            Self::Rollback => "rollback",
+            Self::Restore => "restore",
+        }
+    }
+}
+
 /// A move of a tag.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Move {
+    /// Pages by this; ever growing. Not looked at when a move is recorded.
+    pub id: i64,
     /// The tag.
     pub tag: Tag,
     /// Where it pointed before; `None` when it is new.
     pub old: Option<Digest>,
     /// Where it points now; `None` when it was removed.
     pub new: Option<Digest>,
+    /// By which act.
+    pub act: Act,
     /// Who moved it.
     pub actor: String,
     /// When.
@@ -99,28 +130,73 @@ pub struct Move {
 /// Those of the database.
 pub async fn record(tx: &mut Tx<'_>, repository: i64, moved: &Move) -> Result<()> {
     tx.execute(
-        "INSERT INTO tag_history (repository_id, tag, old_digest, new_digest, actor, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        &[&repository, &moved.tag, &moved.old, &moved.new, &moved.actor, &moved.at],
+        "INSERT INTO tag_history (repository_id, tag, old_digest, new_digest, action, actor, at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        &[&repository, &moved.tag, &moved.old, &moved.new, &moved.act.as_str(), &moved.actor, &moved.at],
     )
     .await?;
     Ok(())
 }
 
-/// The last moves of a tag, newest first.
+/// Up to `limit` moves of a tag before the move `before`, newest first.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn history(tx: &mut Tx<'_>, repository: i64, tag: &Tag, limit: i64) -> Result<Vec<Move>> {
+pub async fn history(
+    tx: &mut Tx<'_>,
+    repository: i64,
+    tag: &Tag,
+    before: Option<i64>,
+    limit: i64,
+) -> Result<Vec<Move>> {
     let rows = tx
         .query(
-            "SELECT tag, old_digest, new_digest, actor, at FROM tag_history
-             WHERE repository_id = ?1 AND tag = ?2 ORDER BY id DESC LIMIT ?3",
-            &[&repository, tag, &limit],
+            "SELECT id, tag, old_digest, new_digest, action, actor, at FROM tag_history
+             WHERE repository_id = ?1 AND tag = ?2 AND id < ?3 ORDER BY id DESC LIMIT ?4",
+            &[&repository, tag, &before.unwrap_or(i64::MAX), &limit],
         )
         .await?;
-    rows.iter()
-        .map(|row| {
-            Ok(Move { tag: row.get(0)?, old: row.get(1)?, new: row.get(2)?, actor: row.get(3)?, at: row.get(4)? })
-        })
-        .collect()
+    rows.iter().map(moved).collect()
+}
+
+fn moved(row: &Row) -> Result<Move> {
+    let (new, act) = (row.get::<Option<Digest>>(3)?, row.get::<Option<String>>(4)?);
+    // Older programs wrote none.
+    let usual = if new.is_none() { Act::Delete } else { Act::Push };
+    let act = act.and_then(|text| Act::ALL.into_iter().find(|act| act.as_str() == text)).unwrap_or(usual);
+    Ok(Move { id: row.get(0)?, tag: row.get(1)?, old: row.get(2)?, new, act, actor: row.get(5)?, at: row.get(6)? })
+}
+
+/// Forgets up to `limit` moves made before `before`, the oldest first. How many were forgotten.
+///
+/// # Errors
+/// Those of the database.
+pub async fn trim_history(tx: &mut Tx<'_>, before: Timestamp, limit: i64) -> Result<u64> {
+    // Moves are numbered as they happen, so the first numbers are the oldest: no index by time is needed.
+    tx.execute(
+        "DELETE FROM tag_history WHERE at < ?1 AND id IN (SELECT id FROM tag_history ORDER BY id LIMIT ?2)",
+        &[&before, &limit],
+    )
+    .await
+}
+
+/// The tags under which a manifest is pulled: those on it and on the indexes that name it, at any depth. Up to `limit` by name
+/// after `after`.
+///
+/// # Errors
+/// Those of the database.
+pub async fn above(tx: &mut Tx<'_>, repository: i64, digest: &Digest, after: &str, limit: i64) -> Result<Vec<Tag>> {
+    let rows = tx
+        .query(
+            "WITH RECURSIVE above (digest) AS (
+               SELECT digest FROM manifests WHERE repository_id = ?1 AND digest = ?2
+               UNION
+               SELECT r.manifest FROM above a JOIN manifest_references r ON r.target = a.digest
+               WHERE r.repository_id = ?1 AND r.kind = 'manifest')
+             SELECT DISTINCT t.name FROM above a JOIN tags t ON t.repository_id = ?1 AND t.digest = a.digest
+             WHERE t.name > ?3 ORDER BY t.name LIMIT ?4",
+            &[&repository, digest, &after, &limit],
+        )
+        .await?;
+    rows.iter().map(|row| row.get(0)).collect()
 }

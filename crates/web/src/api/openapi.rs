@@ -78,6 +78,7 @@ fn place(name: &'static str) -> Parameter {
         "group" => (Type::String, "The group's name."),
         "robot" => (Type::String, "The robot's name as it signs in: `<project>+<name>` or `server+<name>`."),
         "member" => (Type::String, "The name of a user."),
+        "rule" => (Type::String, "The rule's name."),
         _ => (Type::Integer, "The number of it."),
     };
     parameter(name, doc, ParameterIn::Path, kind, Required::True)

@@ -110,6 +110,8 @@ impl Problem {
             "exists" => "There is one already",
             "not-empty" => "There is still something in it",
             "in-use" => "Something else needs it",
+            "immutable" => "A rule keeps the tag where it is",
+            "gone" => "It is no more",
             "refused" => "This cannot be done",
             "too-large" => "The request is too large",
             "unsupported-media-type" => "The body has another form than expected",

@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use wharf_auth::IdentityError;
-use wharf_core::Error;
+use wharf_core::{Error, RuleError, SecondThought};
 
 use super::problem::Problem;
 
@@ -42,8 +42,43 @@ impl From<Error> for Problem {
             Error::BlobInUse { .. } | Error::PurgeBreaks(_) | Error::PurgeIndexed { .. } => {
                 Self::conflict("in-use", &error)
             }
+            Error::Rule(rule) => rule.into(),
+            Error::SecondThought(thought) => thought.into(),
             // The API has no uploads and makes no indexes: these would be mistakes of this program.
             _ => Self::internal(&error),
+        }
+    }
+}
+
+impl From<&RuleError> for Problem {
+    fn from(error: &RuleError) -> Self {
+        match error {
+            RuleError::Immutable { .. } => Self::conflict("immutable", error)
+                .hint("leave the tag as it is and use another, or ask a maintainer of the project to change the rule"),
+            RuleError::Exists(_) => Self::conflict("exists", error).hint("remove it first: a rule is not changed"),
+            RuleError::Unknown(_) => Self::not_found(error),
+            RuleError::TooMany(_) | RuleError::TooManyExclusions(_) => Self::invalid(error),
+        }
+    }
+}
+
+impl From<&SecondThought> for Problem {
+    fn from(error: &SecondThought) -> Self {
+        use SecondThought as S;
+        match error {
+            S::NoEntry(_) => Self::not_found(error),
+            S::Ended { .. } | S::ContentGone(_) => Self::new(StatusCode::GONE, "gone", error),
+            S::NameTaken(_) => Self::conflict("exists", error).hint("say another name (`as`)"),
+            S::ProjectGone(_) => Self::conflict("refused", error).hint("say a name in a project that is there (`as`)"),
+            S::NotRenamed(_) => Self::invalid(error),
+            S::RepositoryDeleted { entry: Some(entry), .. } => {
+                Self::conflict("refused", error).hint(format!("it is the entry {entry}"))
+            }
+            S::RepositoryDeleted { entry: None, .. } => Self::new(StatusCode::GONE, "gone", error),
+            S::TagTaken { .. } => Self::conflict("exists", error).hint("say `force_tags` to move it back all the same"),
+            S::NothingBefore(_) => Self::conflict("refused", error).hint("say to which digest (`to`)"),
+            S::ManifestGone(_) => Self::new(StatusCode::GONE, "gone", error).hint("push it again"),
+            S::MayNotRestore { .. } => Self::new(StatusCode::FORBIDDEN, "forbidden", error),
         }
     }
 }

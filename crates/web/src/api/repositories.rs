@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use utoipa::ToSchema;
+use wharf_core::Error;
 use wharf_types::{FormatName, ProjectName, Timestamp};
 
 use super::answer::Done;
@@ -14,6 +15,10 @@ use super::problem::Problem;
 /// What narrows the list.
 pub(super) const FILTER: [Parameter; 4] =
     [LIMIT, AFTER, ("format", "Only of this format."), ("project", "Only of this project.")];
+
+/// What a deletion may be told.
+pub(super) const FORCE: [Parameter; 1] =
+    [("force", "`true`: delete it although a rule of the project keeps one of its tags.")];
 
 /// A repository.
 #[derive(Debug, Serialize, ToSchema)]
@@ -76,6 +81,10 @@ pub(super) async fn show(ask: Ask<'_>, _: Nothing) -> Result<Json<Repository>, P
 }
 
 pub(super) async fn delete(ask: Ask<'_>, _: Nothing) -> Result<Done, Problem> {
-    ask.core.delete_repository(&ask.repository()?, &ask.actor()).await?;
+    let force = ask.parameter::<bool>("force")?.unwrap_or(false);
+    ask.core.delete_repository(&ask.repository()?, force, &ask.actor()).await.map_err(|error| match error {
+        Error::Rule(_) => Problem::from(error).hint("an owner may say `force` to delete the repository all the same"),
+        other => other.into(),
+    })?;
     Ok(Done)
 }

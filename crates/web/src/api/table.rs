@@ -4,15 +4,15 @@ use std::sync::LazyLock;
 
 use http::Method;
 use wharf_auth::ServerVerb::{CreateProject, InspectServer, ListIdentities, ManageIdentities, ManageServer};
-use wharf_auth::Verb::{Delete, Govern, View};
+use wharf_auth::Verb::{Configure, Delete, Govern, Push, View};
 use wharf_auth::{ServerVerb, Verb};
 
 use super::endpoint::Rule::{self, Anyone, Catalog, OwnAccount, Project, Repository, Server, SignedIn};
 use super::endpoint::{Endpoint, row};
-use super::page::{LIMIT, PAGE};
+use super::page::PAGE;
 use super::{
-    account, audit, backups, collection, grants, groups, jobs, manifests, projects, purge, repositories, robots,
-    server, tags, tokens, users,
+    account, audit, backups, bin, collection, grants, groups, jobs, manifests, projects, purge, repositories, robots,
+    server, tag_rules, tags, tokens, users,
 };
 
 /// All rows. The first whose path fits answers.
@@ -55,6 +55,8 @@ fn about_the_server() -> Vec<Endpoint> {
         row(GET, "/api/v1/scrub", "scrub.show", Server(InspectServer), backups::scrub, "How far everything was read"),
         row(POST, "/api/v1/scrub", "scrub.run", Server(ManageServer), backups::start_scrub, "Begins to read everything now"),
         row(GET, "/api/v1/scrub/damaged", "scrub.damaged", Server(InspectServer), backups::damaged, "Blobs that are damaged and not served, by digest").query(&PAGE),
+        row(GET, "/api/v1/bin", "bin.list", Server(InspectServer), bin::everything, "What was deleted and can be restored, newest first").query(&PAGE),
+        row(GET, "/api/v1/bin/{entry}", "bin.show", Catalog, bin::show, "An entry of the bin, for those who may delete in its repository"),
         row(GET, "/api/v1/audit", "audit.list", Server(ServerVerb::ReadAudit), audit::everything, "Who did what, newest first").query(&audit::EVERYTHING),
         row(GET, "/api/v1/audit/export", "audit.export", Server(ServerVerb::ReadAudit), audit::export, "Who did what, oldest first, one JSON object a line").query(&audit::EXPORT),
     ]
@@ -132,6 +134,10 @@ fn in_projects() -> Vec<Endpoint> {
         row(DELETE, "/api/v1/projects/{project}/grants", "grants.remove", Project(Govern), grants::remove, "Takes a role in a project away").query(&grants::WHICH),
         row(GET, "/api/v1/projects/{project}/audit", "audit.list-project", Project(Verb::ReadAudit), audit::of_project, "Who did what in a project, newest first").query(&audit::PROJECT),
         row(GET, "/api/v1/projects/{project}/audit/export", "audit.export-project", Project(Verb::ReadAudit), audit::export_of_project, "Who did what in a project, oldest first, one JSON object a line").query(&audit::EXPORT_PROJECT),
+        row(GET, "/api/v1/projects/{project}/bin", "bin.list-project", Project(Delete), bin::of_project, "What was deleted in a project and can be restored, deleted repositories among it, newest first").query(&PAGE),
+        row(GET, "/api/v1/projects/{project}/tag-rules", "tag-rules.list", Project(View), tag_rules::list, "Rules that keep tags where they are"),
+        row(POST, "/api/v1/projects/{project}/tag-rules", "tag-rules.add", Project(Configure), tag_rules::add, "Adds a rule that keeps tags where they are"),
+        row(DELETE, "/api/v1/projects/{project}/tag-rules/{rule}", "tag-rules.remove", Project(Configure), tag_rules::remove, "Removes a rule for tags"),
     ]
 }
 
@@ -152,10 +158,14 @@ fn content() -> Vec<Endpoint> {
     vec![
         row(GET, "/api/v1/repositories", "repositories.list", Catalog, repositories::list, "Repositories by name").query(&repositories::FILTER),
         row(GET, "/api/v1/repositories/{format}/{repository+}", "repositories.show", Repository(View), repositories::show, "A repository"),
-        row(DELETE, "/api/v1/repositories/{format}/{repository+}", "repositories.delete", Repository(Govern), repositories::delete, "Deletes a repository with everything in it"),
+        row(DELETE, "/api/v1/repositories/{format}/{repository+}", "repositories.delete", Repository(Govern), repositories::delete, "Deletes a repository with everything in it").query(&repositories::FORCE),
+        row(GET, "/api/v1/repositories/{format}/{repository+}/-/bin", "bin.list-repository", Repository(Delete), bin::of_repository, "What was deleted in a repository and can be restored, newest first").query(&PAGE),
+        row(POST, "/api/v1/repositories/{format}/{repository+}/-/bin/{entry}/restore", "bin.restore", Repository(Delete), bin::restore, "Restores an entry of the bin; a repository needs an owner"),
+        row(DELETE, "/api/v1/repositories/{format}/{repository+}/-/bin/{entry}", "bin.empty", Repository(Govern), bin::empty, "Ends an entry of the bin before its time: it cannot be restored any more"),
         row(GET, "/api/v1/repositories/{format}/{repository+}/-/tags", "tags.list", Repository(View), tags::list, "Tags by name").query(&PAGE),
         row(DELETE, "/api/v1/repositories/{format}/{repository+}/-/tags/{tag}", "tags.delete", Repository(Delete), tags::delete, "Deletes a tag; the manifest stays"),
-        row(GET, "/api/v1/repositories/{format}/{repository+}/-/tags/{tag}/history", "tags.history", Repository(View), tags::history, "Where a tag pointed, newest first").query(&[LIMIT]),
+        row(GET, "/api/v1/repositories/{format}/{repository+}/-/tags/{tag}/history", "tags.history", Repository(View), tags::history, "Where a tag pointed, newest first").query(&PAGE),
+        row(POST, "/api/v1/repositories/{format}/{repository+}/-/tags/{tag}/rollback", "tags.rollback", Repository(Push), tags::rollback, "Points a tag at what it pointed at before, or at another manifest"),
         row(GET, "/api/v1/repositories/{format}/{repository+}/-/manifests", "manifests.list", Repository(View), manifests::list, "Manifests by digest").query(&PAGE),
         row(GET, "/api/v1/repositories/{format}/{repository+}/-/manifests/{reference}", "manifests.show", Repository(View), manifests::show, "What is known of a manifest"),
         row(DELETE, "/api/v1/repositories/{format}/{repository+}/-/manifests/{reference}", "manifests.delete", Repository(Delete), manifests::delete, "Deletes a manifest with all its tags"),

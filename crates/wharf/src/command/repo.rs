@@ -33,9 +33,12 @@ enum Command {
     },
     /// Shows a repository.
     Show { name: String },
-    /// Deletes a repository with everything in it.
+    /// Deletes a repository with everything in it. It lies in the bin for a while.
     Delete {
         name: String,
+        /// Also if a rule of the project keeps one of its tags.
+        #[arg(long)]
+        force: bool,
         /// Do not ask.
         #[arg(long)]
         yes: bool,
@@ -52,9 +55,9 @@ impl Args {
                 remote.list(call, None, LIST)
             }
             Command::Show { name } => remote.show(at("repositories.show", format.as_deref(), &name), SHOW),
-            Command::Delete { name, yes } => {
+            Command::Delete { name, force, yes } => {
                 confirm(yes, &format!("delete the repository {name} with everything in it"))?;
-                let call = at("repositories.delete", format.as_deref(), &name);
+                let call = at("repositories.delete", format.as_deref(), &name).with("force", force.then_some(true));
                 let work =
                     async |client: &Client| progress::during(&format!("deleting {name}"), client.send(&call)).await;
                 let answer: Value = remote.run(work)?;

@@ -161,6 +161,8 @@ impl Config {
         set(&mut core.object_grace, self.span("sweep.grace"));
         set(&mut core.orphan_retention, self.span("retention.orphans"));
         set(&mut core.review_delay, self.span("retention.unreferenced"));
+        set(&mut core.bin_retention, self.span("retention.bin"));
+        set(&mut core.history_retention, self.span("retention.tag_history"));
         set(&mut core.generation_retention, self.span("retention.generations"));
         set(&mut core.event_retention, self.span("retention.events"));
         set(&mut core.audit_retention, self.span("audit.retention"));

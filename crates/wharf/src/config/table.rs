@@ -285,6 +285,13 @@ pub(crate) static SETTINGS: &[Setting] = &[
         "How long content that lost its last reference is kept before the collector looks at it.",
     ),
     setting(
+        "retention.bin",
+        Span,
+        Is("7d"),
+        "How long what was deleted lies in the bin and can be restored; 0s is no bin. Only after that the times around this one begin.",
+    ),
+    setting("retention.tag_history", Span, Is("365d"), "How long moves of tags are remembered."),
+    setting(
         "retention.generations",
         Span,
         Is("3d"),

@@ -6,6 +6,7 @@ use wharf_core::Collected;
 use wharf_testkit::{Fragile, Image, Options, Store, TestServer, media};
 
 use crate::backend::on_every_backend;
+use crate::bin::Bin;
 use crate::blob::{Blob, LARGE};
 use crate::remains::{assert_objects, objects};
 use crate::repository::Repository;
@@ -22,6 +23,7 @@ on_every_backend! {
     a_pin_keeps_what_goes_after_it,
     a_pushed_manifest_has_its_blobs_whatever_is_collected_meanwhile,
     nothing_unused_stays_for_ever,
+    what_lies_in_the_bin_stays_until_its_time_is_up,
 }
 
 /// Longer than the delay of a review, and than the grace of a link.
@@ -48,8 +50,12 @@ async fn collect_to_the_end(server: &TestServer) {
     }
 }
 
-async fn delete(repository: &Repository, digest: &str) {
+/// Deletes it and empties the bin of it: what lies there is not collected.
+pub(crate) async fn delete(repository: &Repository, digest: &str) {
     repository.delete(&format!("manifests/{digest}")).await.assert_status(202);
+    let bin = format!("/api/v1/repositories/oci/{}/-/bin", repository.name);
+    let entry = &repository.client.get(&bin).await.assert_status(200).json()["items"][0]["id"];
+    repository.client.delete(&format!("{bin}/{entry}")).await.assert_status(204);
 }
 
 async fn a_deleted_image_goes_step_by_step(server: &TestServer) {
@@ -160,11 +166,12 @@ async fn a_blob_that_was_mounted_and_not_named_goes_again(server: &TestServer) {
     one.get(&format!("blobs/{}", layer.digest)).await.assert_status(200).assert_body(&layer.content);
 }
 
-/// Sweeps, does all jobs and collects, until nothing more can go.
+/// Sweeps, looks into the bin, does all jobs and collects, until nothing more can go.
 async fn everything_goes(server: &TestServer) {
     for pause in [Duration::from_secs(31 * 24 * 60 * 60), A_DAY, A_DAY, A_DAY] {
         server.clock().advance(pause);
         server.core().sweep().await.expect("a sweep");
+        server.core().empty_bin().await.expect("a look into the bin");
         while server.core().run_one("test").await.expect("a job") {}
         collect(server).await;
     }
@@ -282,6 +289,30 @@ async fn nothing_unused_stays_for_ever(server: &TestServer) {
     everything_goes(server).await;
     assert_eq!(objects(server).await, [""; 0]);
     assert_eq!(collect_later(server, A_DAY).await, Collected::default());
+}
+
+async fn what_lies_in_the_bin_stays_until_its_time_is_up(server: &TestServer) {
+    const SIX_DAYS: Duration = Duration::from_secs(6 * 24 * 60 * 60);
+    let (repository, bin) = (Repository::new(server, "team/app"), Bin(server.admin()));
+    let (layer, other) = (Blob::noise(15, LARGE), Blob::noise(16, LARGE));
+    let image = Image::new().layer(layer.content.clone());
+    let digest = image.push(&repository.client, "team/app:v1").await;
+    let gone = Image::new().layer(other.content.clone()).push(&repository.client, "team/app:v2").await;
+    repository.delete("manifests/v1").await.assert_status(202);
+    let tag = bin.newest().await;
+    for digest in [&digest, &gone] {
+        repository.delete(&format!("manifests/{digest}")).await.assert_status(202);
+    }
+    repository.delete(&format!("blobs/{}", layer.digest)).await.assert_status(202);
+    server.clock().advance(SIX_DAYS);
+    server.core().empty_bin().await.expect("a look into the bin");
+    collect(server).await;
+    assert_objects(server, 2).await;
+    bin.restore("team/app", tag, serde_json::json!({})).await.assert_status(200);
+    everything_goes(server).await;
+    assert_objects(server, 1).await;
+    repository.get("manifests/v1").await.assert_status(200).assert_body(image.manifest());
+    repository.get(&format!("blobs/{}", layer.digest)).await.assert_status(200).assert_body(&layer.content);
 }
 
 #[tokio::test]

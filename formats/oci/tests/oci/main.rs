@@ -15,6 +15,7 @@ mod remains;
 mod repository;
 
 mod audit;
+mod bin;
 mod bombs;
 mod catalog;
 mod chunks;
@@ -24,6 +25,8 @@ mod creation;
 mod crossings;
 mod deletion;
 mod hidden;
+mod history;
+mod immutable;
 mod isolation;
 mod limits;
 mod malformed;

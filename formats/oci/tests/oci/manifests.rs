@@ -133,7 +133,7 @@ async fn a_tag_that_moved_is_seen_by_the_next_pull(server: &TestServer) {
     }
     let tag = "latest".parse().unwrap();
     let target = wharf_core::Target::new(wharf_oci::NAME, "team/app".parse().unwrap());
-    let history = server.core().tag_history(&target, &tag, 100).await.unwrap();
+    let history = server.core().tag_history(&target, &tag, None, 100).await.unwrap();
     assert_eq!((history.len(), history[19].old), (20, None));
     assert!(history.windows(2).all(|pair| pair[0].old == pair[1].new));
 }

@@ -67,7 +67,7 @@ async fn many_pushes_to_one_tag_end_at_one_of_them(server: &TestServer) {
     assert!(at_once(pushes).await.iter().all(|digest| pushed.contains(digest)));
     let last = repository.get("manifests/latest").await.header("docker-content-digest").unwrap().to_owned();
     let target = wharf_core::Target::new(wharf_oci::NAME, "team/app".parse().unwrap());
-    let history = server.core().tag_history(&target, &"latest".parse().unwrap(), 100).await.unwrap();
+    let history = server.core().tag_history(&target, &"latest".parse().unwrap(), None, 100).await.unwrap();
     assert_eq!(history[0].new.map(|digest| digest.to_string()), Some(last));
     assert_eq!((history.len(), history[CLIENTS - 1].old), (CLIENTS, None));
     // Every move begins where the one before it ended.

@@ -8,6 +8,7 @@ use wharf_testkit::{Image, Index, TestServer};
 
 use crate::backend::on_every_backend;
 use crate::blob::{Blob, LARGE, unknown};
+use crate::collection::delete;
 use crate::repository::Repository;
 
 on_every_backend! {
@@ -61,7 +62,7 @@ async fn some_of_everything(server: &TestServer) {
             image.push(&two.client, "two/app:v5").await;
         }
         if number > 2 {
-            one.delete(&format!("manifests/{digest}")).await.assert_status(202);
+            delete(&one, &digest).await;
         }
     }
     two.push(&Blob::noise(30, LARGE)).await;

@@ -122,7 +122,12 @@ async fn take_apart(tx: &mut Tx<'_>, repository: i64, manifest: &Digest, order: 
     for tag in &named {
         tags::remove(tx, repository, tag).await?;
         let (actor, old) = (order.actor.name.clone(), Some(*manifest));
-        tags::record(tx, repository, &tags::Move { tag: tag.clone(), old, new: None, actor, at: order.at }).await?;
+        tags::record(
+            tx,
+            repository,
+            &tags::Move { id: 0, tag: tag.clone(), old, new: None, act: tags::Act::Delete, actor, at: order.at },
+        )
+        .await?;
     }
     if named.len() as i64 >= STEP {
         return Ok(true);
