@@ -61,7 +61,11 @@ impl Mode {
 pub(crate) struct Postgres {
     pool: Pool,
     texts: Arc<Texts>,
+    patience: Duration,
 }
+
+/// What a statement may take beyond the time after which the server ends it.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// What one run of a closure came to.
 enum Run<T, E> {
@@ -75,7 +79,8 @@ enum Run<T, E> {
 impl Postgres {
     /// Connects to the server and applies missing migrations.
     pub(crate) async fn open(url: &str, limits: &Limits, migrations: &'static [Migration]) -> Result<Self> {
-        let postgres = Self { pool: connect::pool(url, limits)?, texts: Arc::default() };
+        let (pool, patience) = (connect::pool(url, limits)?, limits.statement_timeout.saturating_add(GRACE));
+        let postgres = Self { pool, texts: Arc::default(), patience };
         // Without any step nothing is changed, not even what keeps account of them.
         while !migrations.is_empty()
             && postgres.run(Mode::Migrate, &migrations, |tx, all| Box::pin(migrate::step(tx, all))).await?
@@ -116,7 +121,7 @@ impl Postgres {
 
     /// Whether the transaction of this number was carried out. One that still runs, because its server has not noticed that we
     /// are gone, is ended: after that its fate is sealed.
-    async fn was_committed(&self, number: &String) -> Result<bool> {
+    async fn was_committed(&self, number: &str) -> Result<bool> {
         const STATUS: &str = "SELECT pg_xact_status(CAST(CAST(?1 AS TEXT) AS xid8))";
         const END: &str = "SELECT CAST(pg_terminate_backend(pid) AS TEXT) FROM pg_stat_activity
                            WHERE backend_xid = CAST(CAST(CAST(?1 AS TEXT) AS xid8) AS xid) AND pid <> pg_backend_pid()";
@@ -125,10 +130,10 @@ impl Postgres {
         for tries in 1..=TRIES {
             let asked = async {
                 let session = self.session().await?;
-                let status = session.query_opt(STATUS, &[number]).await.map_err(|failed| failed.error)?;
+                let status = session.query_opt(STATUS, &[&number]).await.map_err(|failed| failed.error)?;
                 let status = status.map(|row| row.get::<Option<String>>(0)).transpose()?.flatten();
                 if tries > PATIENCE && status.as_deref() == Some("in progress") {
-                    session.query_opt(END, &[number]).await.map_err(|failed| failed.error)?;
+                    session.query_opt(END, &[&number]).await.map_err(|failed| failed.error)?;
                 }
                 Ok::<_, Error>(status)
             };
@@ -146,7 +151,7 @@ impl Postgres {
 
     async fn session(&self) -> Result<Session> {
         let client = self.pool.get().await.map_err(|e| failure::connecting(&e, self.pool.status().max_size))?;
-        Ok(Session::new(client, Arc::clone(&self.texts)))
+        Ok(Session::new(client, Arc::clone(&self.texts), self.patience))
     }
 }
 
@@ -158,6 +163,9 @@ where
     E: From<Error> + Send,
 {
     let mut number = None;
+    if mode == Mode::Migrate {
+        session.take_time();
+    }
     if let Some(begin) = mode.begin() {
         match session.begin(begin).await {
             Ok(told) => number = told,

@@ -1,4 +1,5 @@
 //! Parsers of what strangers send, fed with what strangers might send: none may panic, and what they take must mean one thing.
+#![expect(clippy::expect_used, reason = "a test that cannot go on has failed")]
 
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, HeaderMap, HeaderValue};
 use http::request::Parts;
@@ -197,7 +198,8 @@ proptest! {
 
 /// A server, and a runtime to ask it in: these parsers are not to be had without one.
 fn with_server(fact: impl AsyncFnOnce(TestServer)) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     runtime.block_on(async { fact(TestServer::start_default().await).await });
 }
 
@@ -205,7 +207,7 @@ fn with_server(fact: impl AsyncFnOnce(TestServer)) {
 fn texts(strategy: impl Strategy<Value = String>, count: usize) -> Vec<String> {
     use proptest::strategy::ValueTree;
     let mut runner = proptest::test_runner::TestRunner::deterministic();
-    (0..count).map(|_| strategy.new_tree(&mut runner).unwrap().current()).collect()
+    (0..count).map(|_| strategy.new_tree(&mut runner).expect("a value").current()).collect()
 }
 
 #[test]

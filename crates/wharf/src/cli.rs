@@ -66,7 +66,7 @@ enum Command {
     /// Reads what the server holds, to find damage.
     Scrub(command::scrub::Args),
     /// Who did what.
-    Audit(command::audit::Args),
+    Audit(Box<command::audit::Args>),
     /// Prints the completion of a shell.
     Completion(command::completion::Args),
     /// Prints the version.

@@ -179,14 +179,15 @@ pub async fn insert_content(tx: &mut Tx<'_>, digest: &Digest, content: &[u8], at
     Ok(())
 }
 
-/// Lets a repository hand out a blob. Linking again is not an error; a link that was about to go begins anew.
+/// Lets a repository hand out a blob. Linking again is not an error; a link that is older than a minute or was about to go begins
+/// anew, so that what has just been pushed is not what the collector looks at next.
 ///
 /// # Errors
 /// Those of the database; a constraint error if there is no such blob.
 pub async fn link(tx: &mut Tx<'_>, repository: i64, digest: &Digest, at: Timestamp) -> Result<()> {
     let sql = "INSERT INTO blob_links (repository_id, digest, created_at) VALUES (?1, ?2, ?3)
                ON CONFLICT (repository_id, digest) DO UPDATE SET created_at = excluded.created_at, expiring_at = NULL
-               WHERE blob_links.expiring_at IS NOT NULL";
+               WHERE blob_links.expiring_at IS NOT NULL OR blob_links.created_at < excluded.created_at - 60000";
     tx.execute(sql, &[&repository, digest, &at]).await?;
     Ok(())
 }

@@ -29,7 +29,10 @@ pub(super) fn pool(url: &str, limits: &Limits) -> Result<Pool> {
     let settings: Arc<str> = settings(statement_timeout).into();
     let set_up = Hook::async_fn(move |client, _| {
         let settings = Arc::clone(&settings);
-        Box::pin(async move { client.batch_execute(&settings).await.map_err(HookError::Backend) })
+        Box::pin(async move {
+            let set = tokio::time::timeout(connect_timeout, client.batch_execute(&settings)).await;
+            set.map_err(|_| HookError::message("the server does not answer"))?.map_err(HookError::Backend)
+        })
     });
     let pool = Pool::builder(manager)
         .max_size(connections.max(1))

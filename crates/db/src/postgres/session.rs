@@ -1,6 +1,8 @@
 //! A connection on loan from the pool.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use deadpool_postgres::{Client, Object};
 use futures_util::TryStreamExt as _;
@@ -19,15 +21,40 @@ pub(crate) struct Session {
     client: Option<Client>,
     texts: Arc<Texts>,
     clean: bool,
+    /// How long a statement may go without an answer. The server ends its statements earlier, so one that is silent for longer is
+    /// not working on it: it hangs, or the network has lost it.
+    patience: Option<Duration>,
+    /// It was silent for so long: nothing more is asked of it.
+    silent: AtomicBool,
 }
 
 impl Session {
-    pub(super) fn new(client: Client, texts: Arc<Texts>) -> Self {
-        Self { client: Some(client), texts, clean: true }
+    pub(super) fn new(client: Client, texts: Arc<Texts>, patience: Duration) -> Self {
+        let (client, patience, silent) = (Some(client), Some(patience), AtomicBool::new(false));
+        Self { client, texts, clean: true, patience, silent }
+    }
+
+    /// Statements may take as long as they like.
+    pub(super) fn take_time(&mut self) {
+        self.patience = None;
+    }
+
+    async fn in_time<T, E: Into<Problem>>(&self, answer: impl Future<Output = Result<T, E>>) -> Result<T, Problem> {
+        if self.silent.load(Ordering::Relaxed) {
+            return Err(Problem::Silent);
+        }
+        let Some(patience) = self.patience else { return answer.await.map_err(Into::into) };
+        tokio::time::timeout(patience, answer).await.map_or_else(
+            |_| {
+                self.silent.store(true, Ordering::Relaxed);
+                Err(Problem::Silent)
+            },
+            |answer| answer.map_err(Into::into),
+        )
     }
 
     pub(crate) async fn query(&self, sql: &'static str, params: Params<'_>) -> Result<Vec<Row>, Failed> {
-        self.rows(sql, params).await.map_err(|e| e.of(sql))
+        self.in_time(self.rows(sql, params)).await.map_err(|e| e.of(sql))
     }
 
     pub(crate) async fn query_opt(&self, sql: &'static str, params: Params<'_>) -> Result<Option<Row>, Failed> {
@@ -35,19 +62,19 @@ impl Session {
     }
 
     pub(crate) async fn execute(&self, sql: &'static str, params: Params<'_>) -> Result<u64, Failed> {
-        self.change(sql, params).await.map_err(|e| e.of(sql))
+        self.in_time(self.change(sql, params)).await.map_err(|e| e.of(sql))
     }
 
     pub(crate) async fn script(&self, sql: &str) -> Result<(), Failed> {
         let client = self.client().map_err(|e| e.of(sql))?;
-        client.batch_execute(sql).await.map_err(|e| failure::of(sql, e))
+        self.in_time(client.batch_execute(sql)).await.map_err(|e| e.of(sql))
     }
 
     /// Begins a transaction; what `sql` selects beside that is its number.
     pub(super) async fn begin(&mut self, sql: &str) -> Result<Option<String>, Failed> {
         self.clean = false;
         let client = self.client().map_err(|e| e.of(sql))?;
-        let told = client.simple_query(sql).await.map_err(|e| failure::of(sql, e))?;
+        let told = self.in_time(client.simple_query(sql)).await.map_err(|e| e.of(sql))?;
         Ok(told.iter().find_map(|message| match message {
             SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
             _ => None,
@@ -57,7 +84,13 @@ impl Session {
     /// Ends it; does nothing where none was begun.
     pub(super) async fn commit(&mut self) -> Result<(), Failed> {
         if !self.clean {
-            self.script("COMMIT").await?;
+            match self.script("COMMIT").await {
+                // It may have been heard all the same.
+                Err(failed) if self.silent.load(Ordering::Relaxed) => {
+                    return Err(Failed { remedy: Remedy::Reconnect, ..failed });
+                }
+                answered => answered?,
+            }
             self.clean = true;
         }
         Ok(())
@@ -109,7 +142,7 @@ impl Session {
     /// Gives the connection back, or closes it.
     pub(super) fn end(&mut self) {
         if let Some(client) = self.client.take()
-            && !self.clean
+            && (!self.clean || self.silent.load(Ordering::Relaxed))
         {
             drop(Object::take(client));
         }
@@ -119,6 +152,7 @@ impl Session {
 enum Problem {
     Driver(tokio_postgres::Error),
     GivenBack,
+    Silent,
 }
 
 impl From<tokio_postgres::Error> for Problem {
@@ -131,6 +165,7 @@ impl Problem {
     fn of(self, sql: &str) -> Failed {
         match self {
             Self::Driver(error) => failure::of(sql, error),
+            Self::Silent => Failed::for_good(Error::Unavailable("PostgreSQL does not answer".into())),
             Self::GivenBack => Failed::for_good(Error::Unavailable("the connection was given back".into())),
         }
     }

@@ -26,10 +26,9 @@ const ABOVE_CORE: [&str; 4] = ["wire", "web", "formats/*", "wharf"];
 
 /// Crates that only some of ours may name.
 const RESERVED: &[(&[&str], &[&str])] = &[
-    (
-        &["http", "http-body", "http-body-util", "hyper", "hyper-util", "axum", "tower"],
-        &["wire", "web", "formats/*", "wharf"],
-    ),
+    // The object store's client asks for a method and a header in these types.
+    (&["http"], &["wire", "web", "formats/*", "wharf", "storage"]),
+    (&["http-body", "http-body-util", "hyper", "hyper-util", "axum", "tower"], &["wire", "web", "formats/*", "wharf"]),
     (&["rusqlite", "tokio-postgres", "deadpool-postgres", "tokio-postgres-rustls"], &["db"]),
     (&["object_store"], &["storage"]),
 ];

@@ -43,7 +43,9 @@ impl Client {
         let repository = self.own.clone();
         let entries = self.entries("/api/v1/projects/faults/bin?limit=1000".to_owned()).await?;
         let own = |entry: &&Value| entry["kind"] == "repository" && entry["repository"].as_str() == Some(&repository);
-        let Some(entry) = entries.iter().find(own).cloned() else { return Ok(()) };
+        // It may have been deleted more than once; what is remembered of it is what it held the last time.
+        let newest = entries.iter().filter(own).max_by_key(|entry| entry["id"].as_i64());
+        let Some(entry) = newest.cloned() else { return Ok(()) };
         let Some(buried) = self.buried.take() else { return Ok(()) };
         match self.ask("restore repository", &restore(&repository, &entry)).await? {
             Some(answer) if answer.status == 200 => {
