@@ -6,6 +6,7 @@
 #   $work                a directory for the script's files, gone at its end
 #   $images/single       OCI layouts tagged `1` (see make-image.py), with $single_digest and $multi_digest
 #   $images/multi
+#   $settings            an array of WHARF_…=… for the next start_wharf
 #   $said                what the last program under expect_ok or expect_fail printed
 
 # shellcheck shell=bash disable=SC2034
@@ -42,6 +43,7 @@ any_manifest='accept: application/vnd.oci.image.index.v1+json, application/vnd.o
 any_manifest=${any_manifest//$'\n'/}
 started=()  # process ids of programs started beside Wharf, the last one first to go
 wharf_pid=
+settings=()
 images=$work/images
 
 # ---- what was expected ----
@@ -149,7 +151,7 @@ ready_or_dead() {
 start_wharf() {
   # A clean environment: the server refuses WHARF_… variables that it does not know, and WHARF_BIN is one.
   env -i HOME="$HOME" TMPDIR="$TMPDIR" PATH="$PATH" RUST_BACKTRACE=1 ${WHARF_LOG:+"WHARF_LOG=$WHARF_LOG"} \
-    WHARF_ADMIN_PASSWORD="$password" "$wharf" serve --data "$work/data" --listen "$registry" >>"$work/wharf.log" 2>&1 </dev/null &
+    WHARF_ADMIN_PASSWORD="$password" "${settings[@]}" "$wharf" serve --data "$work/data" --listen "$registry" >>"$work/wharf.log" 2>&1 </dev/null &
   wharf_pid=$!
   wait_until 30 ready_or_dead || fail "Wharf was not ready after 30 s"
   running "$wharf_pid" || fail "Wharf ended at its start"
