@@ -121,6 +121,7 @@ fn note(table: &Table, lines: &[Line], snapshot: &mut Snapshot, progress: &Progr
 pub(super) struct BlobRow<'a> {
     pub(super) digest: Digest,
     pub(super) size: u64,
+    pub(super) created_at: Timestamp,
     pub(super) content: Option<&'a [u8]>,
     /// Storage and key.
     pub(super) place: Option<(&'a str, &'a str)>,
@@ -142,7 +143,9 @@ impl<'a> BlobRow<'a> {
             (Some(Cell::Text(storage)), Some(Cell::Text(object))) => Some((storage.as_str(), object.as_str())),
             _ => None,
         };
-        Ok(Self { digest, size: u64::try_from(size).map_err(|_| odd())?, content, place })
+        let Some(&Cell::Int(created_at)) = cell("created_at") else { return Err(odd()) };
+        let created_at = Timestamp::from_millis(created_at);
+        Ok(Self { digest, size: u64::try_from(size).map_err(|_| odd())?, created_at, content, place })
     }
 }
 

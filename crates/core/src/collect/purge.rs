@@ -8,7 +8,7 @@
 
 mod erase;
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
 use wharf_db::catalog::{audit, events, holders, manifests, purges, repositories};
 use wharf_db::{Durability, Tx};
@@ -142,6 +142,10 @@ impl Core {
             if users.is_empty() {
                 break;
             }
+            // Pushed since it was looked: that is for whoever asked to decide again.
+            if !force {
+                return Err(Error::PurgeBreaks(self.namers(digest).await?));
+            }
             for (repository, manifest) in users {
                 self.take_apart(repository, manifest, order).await?;
                 self.erase(&manifest, order, &mut purged).await?;
@@ -154,6 +158,7 @@ impl Core {
     /// Erases a digest and, if it is a manifest, what nothing else names.
     async fn purge_whole(&self, digest: &Digest, order: &Order, purged: &mut Purged) -> Result<()> {
         let (mut queue, mut seen) = (VecDeque::from([*digest]), HashSet::from([*digest]));
+        let mut homes = BTreeSet::new();
         while let Some(next) = queue.pop_front() {
             if next != *digest {
                 let used = self.inner.db.read(&next, |tx, next| Box::pin(is_used(tx, next))).await?;
@@ -161,7 +166,6 @@ impl Core {
                     purged.kept.extend((purged.kept.len() < TOLD).then_some(next));
                     continue;
                 }
-                self.begin_purge(Some(next), None, order).await?;
             }
             let places = self.inner.db.read(&next, |tx, next| {
                 Box::pin(async move {
@@ -172,13 +176,35 @@ impl Core {
                     Ok::<_, Error>(places)
                 })
             });
-            for (repository, targets) in places.await? {
+            let places = places.await?;
+            if places.is_empty() && next != *digest {
+                self.let_go(&next, &homes, order, purged).await?;
+                continue;
+            }
+            if next != *digest {
+                self.begin_purge(Some(next), None, order).await?;
+            }
+            for (repository, targets) in places {
+                homes.insert(repository);
                 queue.extend(targets.into_iter().filter(|target| seen.insert(*target)));
                 self.take_apart(repository, next, order).await?;
             }
             self.erase(&next, order, purged).await?;
         }
         Ok(())
+    }
+
+    /// What a purged manifest named goes too where nothing else uses it. Both steps look for themselves in the transaction that
+    /// removes: a manifest that comes to name it in between finds it here or is refused.
+    async fn let_go(&self, digest: &Digest, homes: &BTreeSet<i64>, order: &Order, purged: &mut Purged) -> Result<()> {
+        let args = (*digest, homes.clone());
+        let gone =
+            self.inner.db.write(Durability::Full, args, |tx, (digest, homes)| Box::pin(let_go(tx, digest, homes)));
+        if !gone.await? {
+            purged.kept.extend((purged.kept.len() < TOLD).then_some(*digest));
+            return Ok(());
+        }
+        self.erase_unused(std::slice::from_ref(digest), order, purged).await
     }
 
     async fn purge_repository(&self, target: &Target, order: &Order) -> Result<Purged> {
@@ -263,6 +289,18 @@ impl Core {
         });
         begun.await
     }
+}
+
+/// Takes a blob out of the repositories whose manifest was purged, unless something there has come to use it. Who has it elsewhere
+/// keeps it.
+async fn let_go(tx: &mut Tx<'_>, digest: &Digest, homes: &BTreeSet<i64>) -> Result<bool> {
+    if is_used(tx, digest).await? {
+        return Ok(false);
+    }
+    for home in homes {
+        purges::unlink_from(tx, *home, digest).await?;
+    }
+    Ok(true)
 }
 
 /// Whether anything would miss the digest that went along with a purged manifest: another manifest, a tag, a package, the bin.

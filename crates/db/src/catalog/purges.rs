@@ -113,6 +113,15 @@ pub async fn unlink(tx: &mut Tx<'_>, digest: &Digest, limit: i64) -> Result<Vec<
     rows.iter().map(|row| row.get(0)).collect()
 }
 
+/// Removes one repository's link to the digest, hidden or not.
+///
+/// # Errors
+/// Those of the database.
+pub async fn unlink_from(tx: &mut Tx<'_>, repository: i64, digest: &Digest) -> Result<()> {
+    tx.execute("DELETE FROM blob_links WHERE repository_id = ?1 AND digest = ?2", &[&repository, digest]).await?;
+    Ok(())
+}
+
 /// Makes all objects of the digest that are doomed go now, whatever pins there are.
 ///
 /// # Errors

@@ -99,6 +99,26 @@ async fn moves(from: Options, to: Options) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_purged_and_pushed_again_is_restored() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = TestServer::start(on(Backend::Sqlite, Store::Memory)).await;
+    let (admin, image) = (server.admin(), || Image::new().layer(large(1)).layer("small"));
+    server.project("team").await;
+    let digest = image().push(&admin, "team/app:v1").await;
+    let purge = serde_json::json!({ "digest": digest, "force": true, "reason": "a test" });
+    admin.post_json("/api/v1/purges", &purge).await.assert_status(200);
+    server.clock().advance(std::time::Duration::from_secs(1));
+    image().push(&admin, "team/app:v2").await;
+    server.back_up(folder.path()).await;
+    let moved = server.restored(on(Backend::Sqlite, Store::Memory), folder.path()).await;
+    let manifest = moved.admin().get("/v2/team/app/manifests/v2").await.assert_status(200).json();
+    for layer in manifest["layers"].as_array().unwrap() {
+        let path = format!("/v2/team/app/blobs/{}", layer["digest"].as_str().unwrap());
+        moved.admin().get(&path).await.assert_status(200);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn from_sqlite_and_files_to_postgres() {
     moves(on(Backend::Sqlite, Store::Files), on(Backend::Postgres, Store::Memory)).await;
 }

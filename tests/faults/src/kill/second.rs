@@ -121,14 +121,23 @@ impl Client {
         Ok(())
     }
 
+    /// All entries of a list; none if a page of it was not answered.
     async fn entries(&mut self, path: String) -> Result<Vec<Value>> {
-        match self.ask("list bin", &Ask::new(Method::GET, path)).await? {
-            Some(answer) if answer.status == 200 => {
-                let list = json(&answer)?;
-                Ok(list["items"].as_array().cloned().unwrap_or_default())
+        let (mut entries, mut next) = (Vec::new(), None::<String>);
+        loop {
+            let page = next.as_ref().map_or_else(|| path.clone(), |next| format!("{path}&after={next}"));
+            match self.ask("list bin", &Ask::new(Method::GET, page)).await? {
+                Some(answer) if answer.status == 200 => {
+                    let list = json(&answer)?;
+                    entries.extend(list["items"].as_array().cloned().unwrap_or_default());
+                    next = list["next"].as_str().map(str::to_owned);
+                    if next.is_none() {
+                        return Ok(entries);
+                    }
+                }
+                Some(answer) if answer.status != 404 => bail!("the bin answers {}", answer.shown()),
+                _ => return Ok(Vec::new()),
             }
-            Some(answer) if answer.status != 404 => bail!("the bin answers {}", answer.shown()),
-            _ => Ok(Vec::new()),
         }
     }
 }
