@@ -215,8 +215,14 @@ impl Core {
     /// Reads a blob. True if it is damaged, and stays so.
     async fn look(&self, blob: &Blob, known: bool) -> Result<bool> {
         let tally = &self.inner.scrubbed;
+        let object = match &blob.place {
+            Place::Here(_) => None,
+            Place::Stored { object, .. } => Some(object.as_str()),
+        };
         if known {
-            return Ok(!self.heal(blob).await?);
+            // A storage that was away for a while is back, and nothing is wrong with what lies in it.
+            let right = matches!(self.compare(blob).await?, Found::Right);
+            return Ok(!(right && self.acquit(blob, object).await? || self.heal(blob).await?));
         }
         tally.blobs.fetch_add(1, Relaxed);
         tally.bytes.fetch_add(blob.size, Relaxed);
@@ -226,14 +232,29 @@ impl Core {
             found = self.compare(blob).await?;
         }
         let Found::Wrong(problem) = found else { return Ok(false) };
-        let object = match &blob.place {
-            Place::Here(_) => None,
-            Place::Stored { object, .. } => Some(object.as_str()),
-        };
         if !self.quarantine(&blob.digest, object, &problem).await? {
             return Ok(false);
         }
         Ok(!self.heal(blob).await?)
+    }
+
+    async fn acquit(&self, blob: &Blob, object: Option<&str>) -> Result<bool> {
+        let args = (blob.digest, object.map(str::to_owned), self.inner.clock.now());
+        let acquitted = self.inner.db.write(Durability::Full, args, |tx, (digest, object, at)| {
+            Box::pin(async move {
+                let acquitted = scrub::acquit(tx, digest, object.as_deref()).await?;
+                if acquitted {
+                    events::append(tx, *at, "blob.healed", &json!({ "digest": digest }).to_string()).await?;
+                }
+                Ok::<_, wharf_db::Error>(acquitted)
+            })
+        });
+        let acquitted = acquitted.await?;
+        if acquitted {
+            self.inner.scrubbed.healed.fetch_add(1, Relaxed);
+            tracing::info!(digest = %blob.digest, "a blob that was damaged is right again");
+        }
+        Ok(acquitted)
     }
 
     async fn compare(&self, blob: &Blob) -> Result<Found> {

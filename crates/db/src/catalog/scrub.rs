@@ -128,6 +128,20 @@ pub async fn replace(tx: &mut Tx<'_>, digest: &Digest, storage: &str, object: &s
     Ok(replaced > 0)
 }
 
+/// Serves a blob again from where it lies. False if it is not damaged any more, lies elsewhere, or is gone.
+///
+/// # Errors
+/// Those of the database.
+pub async fn acquit(tx: &mut Tx<'_>, digest: &Digest, object: Option<&str>) -> Result<bool> {
+    let sql = "UPDATE blobs SET damaged_at = NULL
+               WHERE digest = ?1 AND coalesce(object, '') = ?2 AND damaged_at IS NOT NULL";
+    if tx.execute(sql, &[digest, &object.unwrap_or_default()]).await? == 0 {
+        return Ok(false);
+    }
+    tx.execute("DELETE FROM quarantine WHERE digest = ?1", &[digest]).await?;
+    Ok(true)
+}
+
 /// Forgets what is not damaged any more, because it was pushed again or collected.
 ///
 /// # Errors

@@ -240,6 +240,21 @@ fn the_scrub_finds_a_flipped_bit_and_whoever_pushes_the_blob_heals_it() {
 }
 
 #[test]
+fn a_blob_that_was_away_is_served_again_when_it_is_back() {
+    let place = Place::new();
+    let server = place.serve();
+    place.login(&server);
+    let digest = upload(&server, ADMIN, "team/app", large(1));
+    let (file, aside) = (files(&place.path("data/storage/objects")).remove(0), place.path("aside"));
+    std::fs::rename(&file, &aside).unwrap();
+    assert_eq!(scrubbed(&place)["damaged"], 1);
+    assert_eq!(pull(&server, &digest), 404);
+    std::fs::rename(&aside, &file).unwrap();
+    assert_eq!(scrubbed(&place)["damaged"], 0);
+    assert_eq!(pull(&server, &digest), 200);
+}
+
+#[test]
 fn the_scrub_takes_a_damaged_blob_again_from_the_backup() {
     let place = Place::new();
     let depot = place.path("depot");
