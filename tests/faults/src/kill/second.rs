@@ -47,28 +47,15 @@ impl Client {
         let newest = entries.iter().filter(own).max_by_key(|entry| entry["id"].as_i64());
         let Some(entry) = newest.cloned() else { return Ok(()) };
         let Some(buried) = self.buried.take() else { return Ok(()) };
-        match self.ask("restore repository", &restore(&repository, &entry)).await? {
-            Some(answer) if answer.status == 200 => {
-                self.book.dug_up(&repository, buried);
-                Ok(())
-            }
-            Some(answer) => refused(&entry, &answer),
-            None => {
-                if self.is_there(&repository).await? {
-                    self.book.dug_up(&repository, buried);
-                }
-                Ok(())
-            }
-        }
-    }
-
-    async fn is_there(&mut self, repository: &Text) -> Result<bool> {
+        // What is there does not tell whether the entry came back: a push may have made a repository of the name since.
         loop {
-            let ask = Ask::new(Method::GET, format!("/v2/{repository}/tags/list"));
-            match self.ask("list tags", &ask).await?.map(|answer| answer.status) {
+            match self.ask("restore repository", &restore(&repository, &entry)).await? {
+                Some(answer) if answer.status == 200 || answer.shown().contains("it was restored at") => {
+                    self.book.dug_up(&repository, buried);
+                    return Ok(());
+                }
+                Some(answer) => return refused(&entry, &answer),
                 None => {}
-                Some(status @ (200 | 404)) => return Ok(status == 200),
-                Some(status) => bail!("{}: {status}", ask.url),
             }
         }
     }
