@@ -58,7 +58,6 @@ pub async fn run(program: PathBuf, options: Options) -> Result<()> {
     }
     site.end(&outcome).await;
     drop(disk);
-    fs::remove_dir_all(&site.folder).ok();
     outcome.with_context(|| format!("--seed {seed}"))
 }
 

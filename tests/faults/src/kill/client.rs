@@ -1,6 +1,6 @@
 //! One client of the load: its own tags in a repository of its own and in shared ones, and a book of what it knows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -25,6 +25,9 @@ const BREATH: Duration = Duration::from_millis(50);
 /// Images of one client in one repository: with more, one is deleted first.
 const MOST_IMAGES: usize = 12;
 
+/// Requests that are remembered for a report.
+const TRAIL: usize = 120;
+
 /// What happened how often: operation and outcome.
 pub(super) type Tally = Mutex<BTreeMap<(&'static str, String), u64>>;
 
@@ -40,6 +43,8 @@ pub(super) struct Client {
     pub(super) site: Arc<Site>,
     pub(super) wire: Wire,
     pub(super) tally: Arc<Tally>,
+    /// The last requests and what came of them.
+    trail: VecDeque<String>,
 }
 
 impl Client {
@@ -64,7 +69,20 @@ impl Client {
             site: Arc::clone(site),
             wire: wire.clone(),
             tally: Arc::clone(tally),
+            trail: VecDeque::new(),
         }
+    }
+
+    /// The last requests, for whoever has to find out how it came to what was seen.
+    pub(super) fn trail(&self) -> String {
+        self.trail.iter().map(|line| format!("\n  {line}")).collect()
+    }
+
+    fn note(&mut self, ask: &Ask<'_>, outcome: String) {
+        if self.trail.len() == TRAIL {
+            self.trail.pop_front();
+        }
+        self.trail.push_back(format!("{} {}: {outcome}", ask.method, ask.url));
     }
 
     pub(super) fn count(&self, operation: &'static str, outcome: impl ToString) {
@@ -79,6 +97,7 @@ impl Client {
             match self.wire.send(whole).await? {
                 Outcome::Answered(answer) => {
                     self.count(operation, answer.status);
+                    self.note(ask, answer.shown());
                     if matches!(answer.status, 503 | 507) {
                         let told = answer.status == 507 || !answer.header("retry-after").is_empty();
                         ensure!(told, "{operation} {}: 503 without Retry-After", ask.url);
@@ -92,6 +111,7 @@ impl Client {
                 Outcome::NotSent => self.site.gone(&url).await?,
                 Outcome::Unknown => {
                     self.count(operation, "no answer");
+                    self.note(ask, "no answer".into());
                     self.site.gone(&url).await?;
                     return Ok(None);
                 }

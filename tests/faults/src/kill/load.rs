@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use tokio::task::JoinSet;
 
 use super::client::{Client, Tally};
@@ -37,7 +37,8 @@ impl Load {
             let stop = Arc::clone(&stop);
             load.spawn(async move {
                 while !stop.load(Ordering::Relaxed) {
-                    client.step().await?;
+                    let done = client.step().await;
+                    done.with_context(|| format!("after{}\n", client.trail()))?;
                 }
                 Ok(client)
             });
@@ -97,7 +98,10 @@ impl Clients {
             while running.len() < 8
                 && let Some(mut client) = waiting.next()
             {
-                running.spawn(async move { client.verify().await });
+                running.spawn(async move {
+                    let done = client.verify().await;
+                    done.with_context(|| format!("after{}\n", client.trail()))
+                });
             }
             match running.join_next().await {
                 Some(verified) => verified??,

@@ -71,7 +71,10 @@ impl Client {
                 self.book.saw_tag(repository, tag, done["from"].as_str())?;
                 let to = Text::from(done["to"].as_str().unwrap_or_default());
                 ensure!(self.book.image(&to).is_some(), "{repository}:{tag} goes back to {to}, which was never pushed");
-                self.came_back(repository, &to, &done["restored"]["tags"], sent)?;
+                self.came_back(repository, &to, &Value::Null, sent)?;
+                for restored in done["restored"].as_array().into_iter().flatten() {
+                    self.came_back(repository, &to, &restored["tags"], sent)?;
+                }
                 self.book.repointed(repository, tag, &to, true);
                 Ok(())
             }
