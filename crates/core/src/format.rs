@@ -1,5 +1,6 @@
 //! What a kind of goods is: the half of the format contract that knows no HTTP.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 
 use async_trait::async_trait;
@@ -20,9 +21,13 @@ pub struct Contents {
     pub depends: Vec<String>,
     /// Where clients will fetch it inside the repository: relative, without `.` or `..`.
     pub path: String,
-    /// What the index says of it (a stanza, an XML element …), so that an index is put together and not computed again. Path,
-    /// digest, size and time of arrival are in [`Package`](crate::Package) beside it.
-    pub fragment: Vec<u8>,
+    /// What indexes say of it (a stanza, XML elements …) by the kind of index, so that an index is put together and not computed
+    /// again. Path, digest, size and time of arrival are in [`Package`](crate::Package) beside it.
+    pub fragments: BTreeMap<String, Vec<u8>>,
+    /// Which list of its channel names it (a component and architecture …); `None` is a file that no list names.
+    pub part: Option<String>,
+    /// Where lists have it, bytewise; `None` is by arrival, which makes adding cheapest.
+    pub sorts_as: Option<String>,
 }
 
 /// A file that is not what its format says it should be.

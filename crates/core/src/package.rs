@@ -1,9 +1,12 @@
 //! Packages of formats that publish an index: taken in, listed by the next generation, taken out.
 
 mod add;
+mod place;
+
+use std::collections::BTreeSet;
 
 use wharf_db::Tx;
-use wharf_db::catalog::{audit, blobs, events, packages, reviews};
+use wharf_db::catalog::{audit, blobs, events, packages, placements, reviews};
 use wharf_types::{Digest, FormatName, Timestamp};
 
 pub(crate) use add::Inspections;
@@ -18,6 +21,8 @@ use crate::{Actor, Blob, Core, Error, Format, Result};
 pub struct Arrival {
     /// The index it goes into; empty where a repository has one.
     pub channel: String,
+    /// What else the request says of where in the index: an APT component.
+    pub section: String,
     /// The file name it came under, if it had one.
     pub file_name: Option<String>,
 }
@@ -48,16 +53,31 @@ pub struct Package {
     pub digest: Digest,
     /// Bytes of the file.
     pub size: u64,
-    /// What its format had to say of it when it came: [`Contents::fragment`](crate::Contents::fragment).
-    pub fragment: Vec<u8>,
     /// When it came.
     pub created_at: Timestamp,
 }
 
-impl From<packages::Package> for Package {
-    fn from(row: packages::Package) -> Self {
-        let packages::Package { path, name, version, architecture, digest, size, fragment, created_at, .. } = row;
-        Self { path, name, version, architecture, digest, size, fragment, created_at }
+impl From<packages::NewPackage> for Package {
+    fn from(row: packages::NewPackage) -> Self {
+        let packages::NewPackage { path, name, version, architecture, digest, size, created_at, .. } = row;
+        Self { path, name, version, architecture, digest, size, created_at }
+    }
+}
+
+/// A list of an index.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The index.
+    pub channel: String,
+    /// The list in it; empty where an index has one.
+    pub part: String,
+}
+
+/// Where a list has a package: as its format says, or by arrival. Arrivals of one instant are told apart by their content.
+pub(crate) fn position(sorts_as: Option<&str>, digest: &Digest, at: Timestamp) -> String {
+    match sorts_as {
+        Some(text) => text.to_owned(),
+        None => format!("{:012x}-{}", at.as_millis().max(0), digest.hex()),
     }
 }
 
@@ -99,7 +119,7 @@ impl Core {
                 Box::pin(async move {
                     let repository = target.require(tx).await?.id;
                     let unknown = || Error::FileUnknown((*path).to_owned());
-                    let package = packages::find(tx, repository, path).await?.ok_or_else(unknown)?;
+                    let package = packages::find(tx, repository, path).await?.ok_or_else(unknown)?.package;
                     blobs::linked(tx, repository, &package.digest).await?.ok_or_else(unknown)
                 })
             })
@@ -119,7 +139,7 @@ impl Core {
                 Ok::<_, Error>(packages::page(tx, repository, channel, after, *limit).await?)
             })
         });
-        Ok(rows.await?.into_iter().map(Package::from).collect())
+        Ok(rows.await?.into_iter().map(|row| Package::from(row.package)).collect())
     }
 
     /// Takes a package out and asks for a new index.
@@ -127,18 +147,22 @@ impl Core {
     /// # Errors
     /// [`Error::RepositoryUnknown`], [`Error::FileUnknown`].
     pub async fn remove_package(&self, target: &Target, path: &str, actor: &Actor) -> Result<()> {
+        let args = self.take_of(target, path, actor);
+        self.write_with_order(args, |tx, t| Box::pin(take(tx, t))).await?;
+        self.inner.work.notify_one();
+        Ok(())
+    }
+
+    fn take_of(&self, target: &Target, path: &str, actor: &Actor) -> Take {
         let at = self.inner.clock.now();
-        let args = Take {
+        Take {
             target: target.clone(),
             path: path.to_owned(),
             actor: actor.clone(),
             at,
             review_due: at.after(self.inner.config.review_delay),
             publish_delay: self.inner.config.publish_delay,
-        };
-        self.write_with_order(args, |tx, t| Box::pin(take(tx, t))).await?;
-        self.inner.work.notify_one();
-        Ok(())
+        }
     }
 }
 
@@ -146,8 +170,9 @@ async fn take(tx: &mut Tx<'_>, take: &Take) -> Result<()> {
     let Take { target, path, actor, at, review_due, publish_delay } = take;
     let repository = target.require(tx).await?.id;
     let found = packages::find(tx, repository, path).await?;
-    let package = found.ok_or_else(|| Error::FileUnknown(path.clone()))?;
-    packages::remove(tx, repository, path).await?;
+    let packages::Package { id, package } = found.ok_or_else(|| Error::FileUnknown(path.clone()))?;
+    let channels = unlist(tx, repository, id).await?;
+    packages::remove(tx, id).await?;
     reviews::enqueue(tx, Some(repository), &package.digest, "package removed", *review_due).await?;
     let entry = actor.did("package.remove", &target.name, *at);
     audit::append(tx, &about(entry, Some(path.clone()), Some(package.digest))).await?;
@@ -155,5 +180,18 @@ async fn take(tx: &mut Tx<'_>, take: &Take) -> Result<()> {
         "format": target.format, "repository": target.name.canonical(), "path": path, "digest": package.digest,
     });
     events::append(tx, *at, "package.removed", &payload.to_string()).await?;
-    ask_for_index(tx, target, (repository, &package.channel), *publish_delay, *at).await
+    for channel in channels {
+        ask_for_index(tx, target, (repository, &channel), *publish_delay, *at).await?;
+    }
+    Ok(())
+}
+
+/// Takes a package out of all lists. Says which channels have to be published.
+async fn unlist(tx: &mut Tx<'_>, repository: i64, package: i64) -> Result<BTreeSet<String>> {
+    let mut channels = BTreeSet::new();
+    for place in placements::of_package(tx, package).await? {
+        placements::remove(tx, repository, &place).await?;
+        channels.insert(place.channel);
+    }
+    Ok(channels)
 }

@@ -1,14 +1,17 @@
 //! Index generations: put together by the format, written down complete, and made current by one pointer.
 
+pub mod encode;
 mod file;
 mod order;
+mod pieces;
 mod published;
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
-use futures_util::TryStreamExt;
-use wharf_db::catalog::{blobs, events, generations, packages, reviews};
+use wharf_db::catalog::{events, generations, packages, placements, reviews};
 use wharf_db::{Durability, Tx};
-use wharf_types::{Digest, FormatName, RepoName, Timestamp};
+use wharf_types::{Algorithm, FormatName, RepoName, Timestamp};
 
 pub(crate) use order::{Order, PUBLISH, Turns, ask_for_index};
 pub(crate) use published::Announcements;
@@ -16,6 +19,8 @@ pub(crate) use published::Announcements;
 use crate::repository::Target;
 use crate::{Core, Error, IndexError, Package, Result, Signature};
 pub use file::{IndexFile, NewFile, Segment};
+use pieces::Changes;
+pub use pieces::{ListPlan, Piece, Render};
 pub use published::PublishedFile;
 
 /// One run of a format's index, for one channel of one repository.
@@ -24,6 +29,9 @@ pub struct Publication {
     repository: i64,
     name: RepoName,
     channel: String,
+    algorithms: &'static [Algorithm],
+    changes: Changes,
+    lists: Vec<generations::List>,
     files: Vec<generations::File>,
     keeps_current: bool,
 }
@@ -31,7 +39,11 @@ pub struct Publication {
 struct Flip {
     repository: i64,
     channel: String,
+    known_changes: BTreeSet<i64>,
+    lists: Vec<generations::List>,
     files: Vec<generations::File>,
+    /// Nothing but the changes is written: the current generation has them all.
+    keeps_current: bool,
     format: FormatName,
     name: RepoName,
     /// The generation that was current when the work began.
@@ -67,7 +79,7 @@ impl Publication {
             Box::pin(packages::page(tx, *repository, channel, after, *limit))
         });
         let rows = rows.await.map_err(Error::from)?;
-        Ok(rows.into_iter().map(Package::from).collect())
+        Ok(rows.into_iter().map(|row| Package::from(row.package)).collect())
     }
 
     /// The segments of a file of the generation that is current now, for taking over what has not changed.
@@ -88,18 +100,12 @@ impl Publication {
     /// # Errors
     /// [`Error::BlobUnknown`] if the repository has no such segment; those of storage and database.
     pub async fn read(&self, segment: &Segment) -> Result<Bytes> {
-        let args = (self.repository, segment.digest);
-        let found =
-            self.core.inner.db.read(&args, |tx, (repository, digest)| Box::pin(blobs::linked(tx, *repository, digest)));
-        let blob = found.await.map_err(Error::from)?.ok_or(Error::BlobUnknown(segment.digest))?;
-        let content: Vec<Bytes> = self
-            .core
-            .open_content(&blob.digest, blob.size, &blob.place, 0..blob.size)
-            .await?
-            .try_collect()
-            .await
-            .map_err(wharf_storage::Error::Unavailable)?;
-        Ok(content.concat().into())
+        self.core.read_segment(self.repository, segment).await
+    }
+
+    /// From now on files are hashed with SHA-512 too.
+    pub fn with_sha512(&mut self) {
+        self.algorithms = &[Algorithm::Sha256, Algorithm::Sha512];
     }
 
     /// Stores a segment.
@@ -110,42 +116,34 @@ impl Publication {
         self.core.store_segment(self.repository, content).await
     }
 
-    /// Begins a file that is put together from segments. Those that the current generation's file has too are taken over.
+    /// Begins a file that is put together from segments. What the current generation's file begins with too is neither stored nor
+    /// hashed again.
     ///
     /// # Errors
     /// Those of the database.
     pub async fn begin(&self, path: &str, media_type: &str) -> Result<NewFile> {
-        let known = self.current(path).await?.map(|(_, segments)| segments).unwrap_or_default();
-        Ok(NewFile::new(self.core.clone(), self.repository, (path, media_type), known))
+        NewFile::begin(self, path, media_type).await
     }
 
-    /// Adds a file that is complete. Says what the whole hashes to.
+    /// Adds a file that is complete.
     ///
     /// # Errors
-    /// None that a caller can do something about.
-    pub fn finish(&mut self, file: NewFile) -> Result<Digest> {
-        let file = file.into_row()?;
-        let digest = file.digest;
+    /// Those of storage and database.
+    pub async fn finish(&mut self, file: NewFile) -> Result<IndexFile> {
+        let file = file.into_row().await?;
+        let told = IndexFile::from(&file);
         self.files.push(file);
-        Ok(digest)
-    }
-
-    /// Adds a file that is the concatenation of `segments`; `digest` is of the whole, by whatever algorithm clients will ask for.
-    pub fn add(&mut self, path: &str, media_type: &str, digest: Digest, segments: &[Segment]) {
-        let size = segments.iter().map(|segment| segment.size).sum();
-        let segments = segments.iter().map(|segment| segment.digest).collect();
-        let (path, media_type) = (path.to_owned(), media_type.to_owned());
-        self.files.push(generations::File { path, media_type, digest, size, segments });
+        Ok(told)
     }
 
     /// Stores `content` and adds it as a file of one segment.
     ///
     /// # Errors
     /// Those of storage and database.
-    pub async fn add_whole(&mut self, path: &str, media_type: &str, content: Bytes) -> Result<Digest> {
-        let segment = self.store(content).await?;
-        self.add(path, media_type, segment.digest, std::slice::from_ref(&segment));
-        Ok(segment.digest)
+    pub async fn add_whole(&mut self, path: &str, media_type: &str, content: Bytes) -> Result<IndexFile> {
+        let mut file = self.begin(path, media_type).await?;
+        file.push(content).await?;
+        self.finish(file).await
     }
 
     /// Signs `message` with every active key of the repository: two during a rotation. A key is made if there is none.
@@ -172,20 +170,30 @@ impl Core {
         let target = Target::new(format, order.name.clone());
         let Some(before) = self.current_generation(&target, &order).await? else { return Ok(()) };
         let Order { repository, channel, name, .. } = order;
-        let (files, core) = (Vec::new(), self.clone());
-        let mut publication = Publication { core, repository, name, channel, files, keeps_current: false };
+        let changes = self.changes_of(repository, &channel).await?;
+        let mut publication = Publication {
+            core: self.clone(),
+            repository,
+            name,
+            channel,
+            algorithms: &[Algorithm::Sha256],
+            changes,
+            lists: Vec::new(),
+            files: Vec::new(),
+            keeps_current: false,
+        };
         self.format_of(&target)?.index(&mut publication).await.map_err(|error| match error {
             IndexError::Core(error) => error,
             IndexError::Format(text) => Error::NotPublished(text),
         })?;
-        if publication.keeps_current {
-            return Ok(());
-        }
         let at = self.inner.clock.now();
         let flip = Flip {
             repository,
             channel: publication.channel,
+            known_changes: publication.changes.ids,
+            lists: publication.lists,
             files: publication.files,
+            keeps_current: publication.keeps_current,
             format,
             name: target.name,
             before,
@@ -194,6 +202,15 @@ impl Core {
             review_due: at.after(self.inner.config.review_delay),
         };
         self.inner.db.write(Durability::Full, flip, |tx, f| Box::pin(make_current(tx, f))).await
+    }
+
+    async fn changes_of(&self, repository: i64, channel: &str) -> Result<Changes> {
+        let args = (repository, channel);
+        let rows = self
+            .inner
+            .db
+            .read(&args, |tx, (repository, channel)| Box::pin(placements::changes(tx, *repository, channel, i64::MAX)));
+        Ok(Changes::new(rows.await.map_err(Error::from)?))
     }
 
     /// The generation to be followed, if there is one; `None` if the repository was deleted, for then nothing is to be done.
@@ -213,15 +230,22 @@ impl Core {
 }
 
 async fn make_current(tx: &mut Tx<'_>, flip: &Flip) -> Result<()> {
-    let Flip { repository, channel, files, format, name, before, at, retired_before, review_due } = flip;
+    let Flip { repository, channel, files, lists, format, name, before, at, retired_before, review_due, .. } = flip;
     // Whoever lost the lease in the middle must not put an older index over a newer one. If it is our own of a run whose commit
     // nobody told us of, the next attempt finds nothing to do.
     if generations::head(tx, *repository, channel).await? != *before {
         return Err(Error::NotPublished("another worker has published meanwhile".to_owned()));
     }
+    placements::forget_changes(tx, *repository, channel, &flip.known_changes).await?;
+    if flip.keeps_current {
+        return Ok(());
+    }
     let generation = generations::create(tx, *repository, channel, *at).await?;
     for file in files {
         generations::add_file(tx, generation, *repository, file).await?;
+    }
+    for list in lists {
+        generations::add_list(tx, generation, list).await?;
     }
     generations::publish(tx, *repository, channel, generation, *at).await?;
     for orphan in generations::drop_retired(tx, *repository, *retired_before).await? {

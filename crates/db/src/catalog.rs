@@ -17,6 +17,7 @@ pub mod jobs;
 pub mod manifests;
 pub mod packages;
 pub mod pins;
+pub mod placements;
 pub mod projects;
 pub mod purges;
 pub mod repositories;

@@ -1,12 +1,14 @@
 //! Taking a package in. Order of writes: bytes, made durable and inspected, then in one transaction the blob's row, the link,
 //! the package's row and the order for a new index. What is refused leaves nothing behind, not even a new repository.
 
+use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 use tokio_util::io::{StreamReader, SyncIoBridge};
 use wharf_db::Tx;
+use wharf_db::catalog::placements::{self, Place};
 use wharf_db::catalog::{audit, blobs, events, packages};
 use wharf_storage::{ByteStream, Hashing};
 use wharf_types::Algorithm;
@@ -37,7 +39,9 @@ struct Add {
     target: Target,
     repository: i64,
     blob: blobs::Blob,
-    package: packages::Package,
+    package: packages::NewPackage,
+    fragments: BTreeMap<String, Vec<u8>>,
+    place: Option<Place>,
     actor: Actor,
     publish_delay: std::time::Duration,
 }
@@ -104,20 +108,25 @@ impl Core {
         let contents = self.inspect(format, &blob, arrival).await?;
         check(&contents, &channel)?;
         let repository = self.ensure_repository(target, actor).await?;
-        let package = packages::Package {
+        let at = self.inner.clock.now();
+        let place = contents.part.map(|part| {
+            let position = super::position(contents.sorts_as.as_deref(), &digest, at);
+            Place { channel, part, position }
+        });
+        let fragments = contents.fragments;
+        let package = packages::NewPackage {
             path: contents.path,
             name: contents.name,
             version: contents.version,
             architecture: contents.architecture,
             digest,
             size: blob.size,
-            channel,
-            fragment: contents.fragment,
-            created_at: self.inner.clock.now(),
+            sorts_as: contents.sorts_as,
+            created_at: at,
         };
         let (target, actor) = (target.clone(), actor.clone());
         let publish_delay = self.inner.config.publish_delay;
-        let args = Add { target, repository, blob, package, actor, publish_delay };
+        let args = Add { target, repository, blob, package, fragments, place, actor, publish_delay };
         self.write_with_order(args, |tx, a| Box::pin(add(tx, a))).await
     }
 
@@ -161,12 +170,18 @@ impl<R: Read> Read for Watched<R> {
 
 /// What a package says of itself goes into rows and their indexes, into URLs and onto mirrors' file systems.
 fn check(contents: &Contents, channel: &str) -> Result<()> {
-    let Contents { name, version, architecture, path, .. } = contents;
+    let Contents { name, version, architecture, path, part, sorts_as, .. } = contents;
+    let (part, sorts_as) = (part.as_deref().unwrap_or_default(), sorts_as.as_deref().unwrap_or_default());
     let refused = |why: String| Err(Error::PackageInvalid(why));
     let shown = |text: &str| text.chars().take(100).collect::<String>();
-    for (what, text) in
-        [("name", name.as_str()), ("version", version), ("architecture", architecture), ("channel", channel)]
-    {
+    for (what, text) in [
+        ("name", name.as_str()),
+        ("version", version),
+        ("architecture", architecture),
+        ("channel", channel),
+        ("part", part),
+        ("order", sorts_as),
+    ] {
         if text.len() > LONGEST_NAME || text.contains(char::is_control) {
             return refused(format!("its {what} would be {:?}", shown(text)));
         }
@@ -182,29 +197,44 @@ fn check(contents: &Contents, channel: &str) -> Result<()> {
 }
 
 async fn add(tx: &mut Tx<'_>, add: &Add) -> Result<(Added, bool)> {
-    let Add { target, repository, blob, package, actor, publish_delay } = add;
-    let at = package.created_at;
+    let Add { target, repository, blob, package, .. } = add;
     let added = |new| Added { path: package.path.clone(), digest: package.digest, new };
     if let Some(there) = packages::find(tx, *repository, &package.path).await? {
-        if there.digest != package.digest || there.channel != package.channel {
+        if there.package.digest != package.digest {
             return Err(Error::PackageExists { path: package.path.clone() });
         }
+        // The same bytes for another list.
+        let new = list(tx, add, there.id).await?;
         let ours = blobs::find(tx, &blob.digest).await?.is_some_and(|found| found.place == blob.place);
-        return Ok((added(false), ours));
+        return Ok((added(new), ours));
     }
+    let at = package.created_at;
     let fresh = blobs::insert(tx, blob, at).await?;
     blobs::link(tx, *repository, &blob.digest, at).await?;
-    if !packages::insert(tx, *repository, package).await? {
-        return Err(Error::PackageExists { path: package.path.clone() });
+    let id = packages::insert(tx, *repository, package).await?;
+    let id = id.ok_or_else(|| Error::PackageExists { path: package.path.clone() })?;
+    for (kind, content) in &add.fragments {
+        packages::insert_fragment(tx, id, kind, content).await?;
     }
-    let entry = actor.did("package.add", &target.name, at);
+    list(tx, add, id).await?;
+    let entry = add.actor.did("package.add", &target.name, at);
     audit::append(tx, &about(entry, Some(package.path.clone()), Some(package.digest))).await?;
     let payload = serde_json::json!({
         "format": target.format, "repository": target.name.canonical(), "path": package.path, "digest": package.digest,
     });
     events::append(tx, at, "package.added", &payload.to_string()).await?;
-    ask_for_index(tx, target, (*repository, &package.channel), *publish_delay, at).await?;
     Ok((added(true), fresh))
+}
+
+/// Puts a package into its list and asks for the index. False if it stands there already.
+async fn list(tx: &mut Tx<'_>, add: &Add, id: i64) -> Result<bool> {
+    let Add { target, repository, package, place, publish_delay, .. } = add;
+    let Some(place) = place else { return Ok(false) };
+    if !placements::insert(tx, *repository, id, place).await? {
+        return Ok(false);
+    }
+    ask_for_index(tx, target, (*repository, &place.channel), *publish_delay, package.created_at).await?;
+    Ok(true)
 }
 
 #[cfg(test)]

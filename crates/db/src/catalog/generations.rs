@@ -1,10 +1,12 @@
 //! Index generations: complete before a head points at them, unchanged afterwards, readable for a while after the head
 //! has moved on, so that a client in the middle of an update finds what it was told of.
 
+use std::sync::LazyLock;
+
 use wharf_types::{Digest, Timestamp};
 
 use crate::catalog::blobs::{self, Blob};
-use crate::{Result, Row, Tx};
+use crate::{Result, Row, ToValue, Tx};
 
 /// A file of a generation: the concatenation of its segments.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,10 +17,42 @@ pub struct File {
     pub media_type: String,
     /// Of the whole file.
     pub digest: Digest,
+    /// The same by SHA-512, where a format wants it.
+    pub sha512: Option<Digest>,
     /// Of the whole file, in bytes.
     pub size: u64,
     /// Blobs that the repository links to, in order.
     pub segments: Vec<Digest>,
+    /// Midstates of the hashes at the ends of some segments, as whoever wrote them reads them.
+    pub checkpoints: Vec<u8>,
+}
+
+/// A piece of a list: what the format makes of the packages from `first` to the next piece's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Piece {
+    /// The position of its first package.
+    pub first: String,
+    /// The position of its last package.
+    pub last: String,
+    /// How many packages are in it.
+    pub entries: u64,
+    /// Its bytes.
+    pub digest: Digest,
+    /// Bytes.
+    pub size: u64,
+    /// JSON: its compressed forms, as whoever wrote them reads them.
+    pub encodings: String,
+}
+
+/// The pieces of one list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct List {
+    /// Which part of the channel.
+    pub part: String,
+    /// Of which kind of fragment.
+    pub kind: String,
+    /// In order.
+    pub pieces: Vec<Piece>,
 }
 
 /// Begins a generation: nothing points at it yet.
@@ -37,19 +71,103 @@ pub async fn create(tx: &mut Tx<'_>, repository: i64, channel: &str, at: Timesta
 /// Those of the database; a constraint error if a segment is not stored.
 pub async fn add_file(tx: &mut Tx<'_>, generation: i64, repository: i64, file: &File) -> Result<()> {
     tx.execute(
-        "INSERT INTO generation_files (generation_id, path, repository_id, media_type, digest, size)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        &[&generation, &file.path, &repository, &file.media_type, &file.digest, &file.size],
+        "INSERT INTO generation_files (generation_id, path, repository_id, media_type, digest, sha512, size, checkpoints)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        &[
+            &generation,
+            &file.path,
+            &repository,
+            &file.media_type,
+            &file.digest,
+            &file.sha512,
+            &file.size,
+            &file.checkpoints,
+        ],
     )
     .await?;
-    for (position, digest) in (0_i64..).zip(&file.segments) {
-        tx.execute(
-            "INSERT INTO generation_segments (generation_id, path, position, digest) VALUES (?1, ?2, ?3, ?4)",
-            &[&generation, &file.path, &position, digest],
-        )
-        .await?;
+    add_segments(tx, generation, file).await
+}
+
+/// Rows to a statement; what is left over repeats the last row, which then is there already.
+const BATCH: usize = 64;
+
+static ADD_SEGMENTS: LazyLock<String> = LazyLock::new(|| {
+    let rows: Vec<_> = (0..BATCH).map(|row| format!("(?1, ?2, ?{}, ?{})", 2 * row + 3, 2 * row + 4)).collect();
+    format!(
+        "INSERT INTO generation_segments (generation_id, path, position, digest) VALUES {}
+         ON CONFLICT (generation_id, path, position) DO NOTHING",
+        rows.join(", ")
+    )
+});
+
+async fn add_segments(tx: &mut Tx<'_>, generation: i64, file: &File) -> Result<()> {
+    let numbered: Vec<(i64, &Digest)> = (0_i64..).zip(&file.segments).collect();
+    for batch in numbered.chunks(BATCH) {
+        let mut params: Vec<&(dyn ToValue + Sync)> = vec![&generation, &file.path];
+        for row in 0..BATCH {
+            let (position, digest) = &batch[row.min(batch.len() - 1)];
+            params.push(position);
+            params.push(digest);
+        }
+        tx.execute(ADD_SEGMENTS.as_str(), &params).await?;
     }
     Ok(())
+}
+
+static ADD_PIECES: LazyLock<String> = LazyLock::new(|| {
+    let row = |n: usize| (0..7).map(|column| format!("?{}", 4 + 7 * n + column)).collect::<Vec<_>>().join(", ");
+    let rows: Vec<_> = (0..BATCH).map(|n| format!("(?1, ?2, ?3, {})", row(n))).collect();
+    format!(
+        "INSERT INTO generation_pieces (generation_id, part, kind, number, first, last, entries, digest, size, encodings)
+         VALUES {} ON CONFLICT (generation_id, part, kind, number) DO NOTHING",
+        rows.join(", ")
+    )
+});
+
+/// Writes down of which pieces a list of a generation is made.
+///
+/// # Errors
+/// Those of the database; a constraint error if a piece is not stored.
+pub async fn add_list(tx: &mut Tx<'_>, generation: i64, list: &List) -> Result<()> {
+    let numbered: Vec<(i64, &Piece)> = (0_i64..).zip(&list.pieces).collect();
+    for batch in numbered.chunks(BATCH) {
+        let mut params: Vec<&(dyn ToValue + Sync)> = vec![&generation, &list.part, &list.kind];
+        for row in 0..BATCH {
+            let (number, piece) = &batch[row.min(batch.len() - 1)];
+            let Piece { first, last, entries, digest, size, encodings } = piece;
+            let columns: [&(dyn ToValue + Sync); 7] = [number, first, last, entries, digest, size, encodings];
+            params.extend(columns);
+        }
+        tx.execute(ADD_PIECES.as_str(), &params).await?;
+    }
+    Ok(())
+}
+
+/// The pieces of one list of the generation that a head points at, in order.
+///
+/// # Errors
+/// Those of the database.
+pub async fn current_pieces(
+    tx: &mut Tx<'_>,
+    repository: i64,
+    channel: &str,
+    part: &str,
+    kind: &str,
+) -> Result<Vec<Piece>> {
+    let rows = tx
+        .query(
+            "SELECT p.first, p.last, p.entries, p.digest, p.size, p.encodings FROM generation_heads h
+             JOIN generation_pieces p ON p.generation_id = h.generation_id AND p.part = ?3 AND p.kind = ?4
+             WHERE h.repository_id = ?1 AND h.channel = ?2 ORDER BY p.number",
+            &[&repository, &channel, &part, &kind],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| {
+            let (first, last, entries) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            Ok(Piece { first, last, entries, digest: row.get(3)?, size: row.get(4)?, encodings: row.get(5)? })
+        })
+        .collect()
 }
 
 /// Flips the head of a channel to a generation and retires the one before.
@@ -86,8 +204,10 @@ fn file(row: &Row) -> Result<(i64, File)> {
         path: row.get(1)?,
         media_type: row.get(2)?,
         digest: row.get(3)?,
-        size: row.get(4)?,
+        sha512: row.get(4)?,
+        size: row.get(5)?,
         segments: Vec::new(),
+        checkpoints: row.get(6)?,
     };
     Ok((row.get(0)?, file))
 }
@@ -119,7 +239,7 @@ pub async fn current_file(
 ) -> Result<Option<(File, Vec<Blob>)>> {
     let found = tx
         .query_opt(
-            "SELECT f.generation_id, f.path, f.media_type, f.digest, f.size FROM generation_heads h
+            "SELECT f.generation_id, f.path, f.media_type, f.digest, f.sha512, f.size, f.checkpoints FROM generation_heads h
              JOIN generation_files f ON f.generation_id = h.generation_id AND f.path = ?3
              WHERE h.repository_id = ?1 AND h.channel = ?2",
             &[&repository, &channel, &path],
@@ -135,8 +255,8 @@ pub async fn current_file(
 pub async fn file_by_digest(tx: &mut Tx<'_>, repository: i64, digest: &Digest) -> Result<Option<(File, Vec<Blob>)>> {
     let found = tx
         .query_opt(
-            "SELECT generation_id, path, media_type, digest, size FROM generation_files
-             WHERE repository_id = ?1 AND digest = ?2 ORDER BY generation_id DESC LIMIT 1",
+            "SELECT generation_id, path, media_type, digest, sha512, size, checkpoints FROM generation_files
+             WHERE repository_id = ?1 AND (digest = ?2 OR sha512 = ?2) ORDER BY generation_id DESC LIMIT 1",
             &[&repository, digest],
         )
         .await?;
@@ -170,10 +290,15 @@ pub async fn drop_retired(tx: &mut Tx<'_>, repository: i64, before: Timestamp) -
         tx.query(stale, &[&repository, &before]).await?.iter().map(|row| row.get(0)).collect::<Result<_>>()?;
     let mut orphans = Vec::new();
     for id in ids {
-        let sql = "SELECT DISTINCT digest FROM generation_segments WHERE generation_id = ?1";
+        // Neighbours share most of theirs: only what this one alone has is worth a review.
+        let sql = "SELECT digest FROM (SELECT digest FROM generation_segments WHERE generation_id = ?1
+                     UNION SELECT digest FROM generation_pieces WHERE generation_id = ?1) own
+                   WHERE NOT EXISTS (SELECT 1 FROM generation_segments s
+                     WHERE s.digest = own.digest AND s.generation_id <> ?1)";
         for row in tx.query(sql, &[&id]).await? {
             orphans.push(row.get(0)?);
         }
+        tx.execute("DELETE FROM generation_pieces WHERE generation_id = ?1", &[&id]).await?;
         tx.execute("DELETE FROM generation_segments WHERE generation_id = ?1", &[&id]).await?;
         tx.execute("DELETE FROM generation_files WHERE generation_id = ?1", &[&id]).await?;
         tx.execute("DELETE FROM generations WHERE id = ?1", &[&id]).await?;

@@ -1,4 +1,4 @@
-//! Packages of formats that publish an index. `fragment` is what the index says of the package, made at upload.
+//! Packages of formats that publish an index: files by path, and what indexes say of them, made at upload.
 
 use wharf_types::{Digest, Timestamp};
 
@@ -7,6 +7,15 @@ use crate::{Result, Row, Tx};
 /// A package's row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Package {
+    /// What other rows know it by.
+    pub id: i64,
+    /// What the uploader and the format said of it.
+    pub package: NewPackage,
+}
+
+/// A package on its way into its row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewPackage {
     /// Where a client fetches it, inside the repository.
     pub path: String,
     /// Its own name.
@@ -19,38 +28,38 @@ pub struct Package {
     pub digest: Digest,
     /// Bytes.
     pub size: u64,
-    /// Which index lists it; empty where a repository has one.
-    pub channel: String,
-    /// What that index says of it.
-    pub fragment: Vec<u8>,
+    /// Where lists have it; `None` is by arrival.
+    pub sorts_as: Option<String>,
     /// When it came.
     pub created_at: Timestamp,
 }
 
 fn package(row: &Row) -> Result<Package> {
     Ok(Package {
-        path: row.get(0)?,
-        name: row.get(1)?,
-        version: row.get(2)?,
-        architecture: row.get(3)?,
-        digest: row.get(4)?,
-        size: row.get(5)?,
-        channel: row.get(6)?,
-        fragment: row.get(7)?,
-        created_at: row.get(8)?,
+        id: row.get(0)?,
+        package: NewPackage {
+            path: row.get(1)?,
+            name: row.get(2)?,
+            version: row.get(3)?,
+            architecture: row.get(4)?,
+            digest: row.get(5)?,
+            size: row.get(6)?,
+            sorts_as: row.get(7)?,
+            created_at: row.get(8)?,
+        },
     })
 }
 
-/// Writes a package's row. False if its path is taken.
+/// Writes a package's row. `None` if its path is taken.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn insert(tx: &mut Tx<'_>, repository: i64, package: &Package) -> Result<bool> {
-    let inserted = tx
-        .execute(
+pub async fn insert(tx: &mut Tx<'_>, repository: i64, package: &NewPackage) -> Result<Option<i64>> {
+    let row = tx
+        .query_opt(
             "INSERT INTO packages
-               (repository_id, path, name, version, architecture, digest, size, channel, fragment, created_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (repository_id, path) DO NOTHING",
+               (repository_id, path, name, version, architecture, digest, size, sorts_as, created_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (repository_id, path) DO NOTHING RETURNING id",
             &[
                 &repository,
                 &package.path,
@@ -59,13 +68,22 @@ pub async fn insert(tx: &mut Tx<'_>, repository: i64, package: &Package) -> Resu
                 &package.architecture,
                 &package.digest,
                 &package.size,
-                &package.channel,
-                &package.fragment,
+                &package.sorts_as,
                 &package.created_at,
             ],
         )
         .await?;
-    Ok(inserted > 0)
+    row.map(|row| row.get(0)).transpose()
+}
+
+/// Writes what one kind of index says of a package.
+///
+/// # Errors
+/// Those of the database.
+pub async fn insert_fragment(tx: &mut Tx<'_>, package: i64, kind: &str, content: &[u8]) -> Result<()> {
+    let sql = "INSERT INTO package_fragments (package_id, kind, content) VALUES (?1, ?2, ?3)";
+    tx.execute(sql, &[&package, &kind, &content]).await?;
+    Ok(())
 }
 
 /// The package at a path.
@@ -75,7 +93,7 @@ pub async fn insert(tx: &mut Tx<'_>, repository: i64, package: &Package) -> Resu
 pub async fn find(tx: &mut Tx<'_>, repository: i64, path: &str) -> Result<Option<Package>> {
     let row = tx
         .query_opt(
-            "SELECT path, name, version, architecture, digest, size, channel, fragment, created_at FROM packages
+            "SELECT id, path, name, version, architecture, digest, size, sorts_as, created_at FROM packages
              WHERE repository_id = ?1 AND path = ?2",
             &[&repository, &path],
         )
@@ -83,24 +101,26 @@ pub async fn find(tx: &mut Tx<'_>, repository: i64, path: &str) -> Result<Option
     row.as_ref().map(package).transpose()
 }
 
-/// Removes the package at a path. False if there was none.
+/// Removes a package with its fragments and placements.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn remove(tx: &mut Tx<'_>, repository: i64, path: &str) -> Result<bool> {
-    let sql = "DELETE FROM packages WHERE repository_id = ?1 AND path = ?2";
-    Ok(tx.execute(sql, &[&repository, &path]).await? > 0)
+pub async fn remove(tx: &mut Tx<'_>, id: i64) -> Result<()> {
+    tx.execute("DELETE FROM packages WHERE id = ?1", &[&id]).await?;
+    Ok(())
 }
 
-/// Up to `limit` packages of a channel with paths after `after`, by path.
+/// Up to `limit` packages that a channel lists, in any of its parts, with paths after `after`, by path.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn page(tx: &mut Tx<'_>, repository: i64, channel: &str, after: &str, limit: i64) -> Result<Vec<Package>> {
     let rows = tx
         .query(
-            "SELECT path, name, version, architecture, digest, size, channel, fragment, created_at FROM packages
-             WHERE repository_id = ?1 AND channel = ?2 AND path > ?3 ORDER BY path LIMIT ?4",
+            "SELECT id, path, name, version, architecture, digest, size, sorts_as, created_at FROM packages p
+             WHERE repository_id = ?1 AND path > ?3
+               AND EXISTS (SELECT 1 FROM placements l WHERE l.package_id = p.id AND l.channel = ?2)
+             ORDER BY path LIMIT ?4",
             &[&repository, &channel, &after, &limit],
         )
         .await?;

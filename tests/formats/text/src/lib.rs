@@ -29,19 +29,19 @@ pub const NAME: FormatName = FormatName::new("text");
 /// Versioned text files.
 #[derive(Debug, Clone)]
 pub struct Text {
-    packages_per_segment: usize,
+    piece_bytes: usize,
 }
 
 impl Text {
-    /// With so many packages in a segment of the index, on the average.
-    pub fn with_segments_of(packages: usize) -> Self {
-        Self { packages_per_segment: packages }
+    /// With about so many bytes in a piece of the index.
+    pub fn with_pieces_of(piece_bytes: usize) -> Self {
+        Self { piece_bytes }
     }
 }
 
 impl Default for Text {
     fn default() -> Self {
-        Self::with_segments_of(256)
+        Self::with_pieces_of(64 * 1024)
     }
 }
 
@@ -56,7 +56,7 @@ impl Format for Text {
     }
 
     async fn index(&self, publication: &mut Publication) -> Result<(), IndexError> {
-        index::publish(publication, self.packages_per_segment).await
+        index::publish(publication, self.piece_bytes).await
     }
 }
 

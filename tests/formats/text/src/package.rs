@@ -1,8 +1,11 @@
 //! What a package says of itself. Every byte of it is a stranger's: sizes are capped before anything is kept.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
 
 use wharf_core::{Arrival, Contents, InspectError};
+
+use crate::index::KIND;
 
 /// Most bytes of a header.
 const LONGEST_HEADER: u64 = 16 * 1024;
@@ -31,7 +34,9 @@ pub(crate) fn inspect(file: &mut dyn Read, arrival: &Arrival) -> Result<Contents
     fragment.push_str(&format!("Lines: {lines}\n"));
     let ending = if architecture.is_empty() { String::new() } else { format!("_{architecture}") };
     let path = format!("{}/packages/{name}_{version}{ending}.txt", arrival.channel);
-    Ok(Contents { name, version, architecture, depends: Vec::new(), path, fragment: fragment.into() })
+    let fragments = BTreeMap::from([(KIND.to_owned(), fragment.into_bytes())]);
+    let (part, sorts_as) = (Some(String::new()), Some(path.clone()));
+    Ok(Contents { name, version, architecture, depends: Vec::new(), path, fragments, part, sorts_as })
 }
 
 fn refused(why: impl Into<String>) -> InspectError {
@@ -104,18 +109,18 @@ mod tests {
     use super::*;
 
     fn read(text: &[u8]) -> Result<Contents, InspectError> {
-        inspect(&mut &*text, &Arrival { channel: "stable".into(), file_name: None })
+        inspect(&mut &*text, &Arrival { channel: "stable".into(), ..Arrival::default() })
     }
 
     #[test]
     fn a_package_says_what_it_is() {
         let contents =
             read(b"Name: hello\nversion:1.2~rc1 \nSummary: \xc3\xa4 b\nArchitecture: arm64\n\none\ntwo\n").unwrap();
-        let Contents { name, version, architecture, path, fragment, .. } = contents;
+        let Contents { name, version, architecture, path, mut fragments, .. } = contents;
         assert_eq!((name.as_str(), version.as_str(), architecture.as_str()), ("hello", "1.2~rc1", "arm64"));
         assert_eq!(path, "stable/packages/hello_1.2~rc1_arm64.txt");
         let said = "Name: hello\nversion: 1.2~rc1\nSummary: ä b\nArchitecture: arm64\nLines: 2\n";
-        assert_eq!(String::from_utf8(fragment).unwrap(), said);
+        assert_eq!(String::from_utf8(fragments.remove(KIND).unwrap()).unwrap(), said);
     }
 
     #[test]

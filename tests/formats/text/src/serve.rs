@@ -54,7 +54,7 @@ impl Call<'_> {
         body: Body,
     ) -> Result<Response<Body>, Error> {
         let target = self.target(name);
-        let arrival = Arrival { channel: channel.to_string(), file_name: None };
+        let arrival = Arrival { channel: channel.to_string(), ..Arrival::default() };
         let added = self.core.add_package(&target, arrival, chunks(body), &self.actor()).await?;
         if wait {
             self.published(&target, channel).await?;

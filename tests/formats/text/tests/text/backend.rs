@@ -39,12 +39,17 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A server with short segments that publishes each change at once.
 pub(crate) fn options() -> Options {
-    with(Text::with_segments_of(4)).core(|core: &mut Config| core.publish_delay = Duration::ZERO)
+    with(Text::with_pieces_of(600)).core(|core: &mut Config| core.publish_delay = Duration::ZERO)
 }
 
 /// The same without anybody who does jobs but the test.
 pub(crate) fn idle() -> Options {
     options().without_workers()
+}
+
+/// The same with pieces that are too large for a row.
+pub(crate) fn idle_with_large_pieces() -> Options {
+    with(Text::with_pieces_of(20_000)).core(|core: &mut Config| core.publish_delay = Duration::ZERO).without_workers()
 }
 
 /// A server with this format beside OCI.

@@ -39,7 +39,7 @@ impl Hooked {
         when: When,
         hook: impl for<'a> Fn(&'a Publication) -> BoxFuture<'a, Result<(), IndexError>> + Send + Sync + 'static,
     ) -> Self {
-        Self { text: Text::with_segments_of(4), when, hook: Arc::new(hook), look: Arc::new(|| {}) }
+        Self { text: Text::with_pieces_of(600), when, hook: Arc::new(hook), look: Arc::new(|| {}) }
     }
 
     /// Does this too, each time a package is inspected.

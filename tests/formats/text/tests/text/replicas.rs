@@ -31,7 +31,7 @@ struct Replica {
 
 impl Replica {
     fn beside(server: &TestServer, key: &InstanceKey, works: bool) -> Self {
-        let door: Box<dyn Door> = Box::new(Mounted::new(Text::with_segments_of(4)));
+        let door: Box<dyn Door> = Box::new(Mounted::new(Text::with_pieces_of(600)));
         let clock = server.clock().clock();
         let config = Config { publish_delay: Duration::ZERO, job_poll: Duration::from_millis(10), ..Config::default() };
         let core = Core::new(Parts {

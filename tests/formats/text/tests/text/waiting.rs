@@ -46,6 +46,11 @@ async fn the_answer_comes_although_others_go_on_changing_the_channel() {
             }
             assert!(n < 10, "the answer has to come");
             // There is always one that is being made, and before it is done another that waits.
+            eventually("one is being made", async || {
+                let jobs = server.core().jobs(false, 0, 10).await.expect("jobs");
+                jobs.iter().any(|job| job.attempts > 0)
+            })
+            .await;
             shelf.put("stable", note(&format!("other{n}"), "1").file()).await.assert_status(201);
             let before = generations(&shelf).await;
             gate.add_permits(1);
