@@ -5,7 +5,7 @@ use std::sync::Arc;
 use wharf_core::{Package, Target};
 use wharf_testkit::{Fragile, Store, TestServer};
 
-use crate::backend::{idle, objects, on_every_database, servers, work};
+use crate::backend::{idle, idle_with_large_pieces, objects, on_every_database, servers, work};
 use crate::note::note;
 use crate::shelf::Shelf;
 
@@ -102,7 +102,7 @@ async fn packages_are_listed_page_by_page(server: &TestServer) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_storage_that_is_away_is_not_the_fault_of_a_package() {
     let storage = Fragile::new();
-    for server in servers(|| idle().store(Store::Other(Arc::clone(&storage) as _))).await {
+    for server in servers(|| idle_with_large_pieces().store(Store::Other(Arc::clone(&storage) as _))).await {
         let shelf = Shelf::new(&server, "team/notes");
         let large = note("large", "1").field("Summary", &"x".repeat(10_000)).text("x".repeat(100_000));
         storage.away(true);
