@@ -32,6 +32,8 @@ const NEEDED: &str = "CASE WHEN
       OR (SELECT 1 FROM bin_references u WHERE u.digest = l.digest AND u.repository_id = l.repository_id LIMIT 1) IS NOT NULL
       OR (SELECT 1 FROM generation_segments u JOIN generations g ON g.id = u.generation_id
           WHERE u.digest = l.digest AND g.repository_id = l.repository_id LIMIT 1) IS NOT NULL
+      OR (SELECT 1 FROM generation_pieces u JOIN generations g ON g.id = u.generation_id
+          WHERE u.digest = l.digest AND g.repository_id = l.repository_id LIMIT 1) IS NOT NULL
     THEN 1 ELSE 0 END";
 
 /// Nothing uses the blob `b`.
@@ -39,6 +41,7 @@ const UNUSED: &str = "(SELECT 1 FROM blob_links u WHERE u.digest = b.digest LIMI
       AND (SELECT 1 FROM manifests u WHERE u.digest = b.digest LIMIT 1) IS NULL
       AND (SELECT 1 FROM packages u WHERE u.digest = b.digest LIMIT 1) IS NULL
       AND (SELECT 1 FROM generation_segments u WHERE u.digest = b.digest LIMIT 1) IS NULL
+      AND (SELECT 1 FROM generation_pieces u WHERE u.digest = b.digest LIMIT 1) IS NULL
       AND (SELECT 1 FROM bin_references u WHERE u.digest = b.digest LIMIT 1) IS NULL";
 
 fn link(row: &Row) -> Result<Link> {
@@ -182,6 +185,7 @@ pub async fn links_to(tx: &mut Tx<'_>, digest: &Digest, limit: i64) -> Result<Ve
 pub async fn is_held(tx: &mut Tx<'_>, digest: &Digest) -> Result<bool> {
     let sql = "SELECT 1 FROM manifests WHERE digest = ?1 UNION ALL SELECT 1 FROM packages WHERE digest = ?1
                UNION ALL SELECT 1 FROM generation_segments WHERE digest = ?1
+               UNION ALL SELECT 1 FROM generation_pieces WHERE digest = ?1
                UNION ALL SELECT 1 FROM bin_references WHERE digest = ?1 LIMIT 1";
     Ok(tx.query_opt(sql, &[digest]).await?.is_some())
 }

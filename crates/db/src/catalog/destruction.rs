@@ -45,6 +45,7 @@ const PLAIN: &[&str] = &[
     "DELETE FROM tag_history WHERE id IN (SELECT id FROM tag_history WHERE repository_id = ?1 LIMIT ?2)",
     "DELETE FROM generation_heads WHERE repository_id = ?1 AND channel IN
        (SELECT channel FROM generation_heads WHERE repository_id = ?1 LIMIT ?2)",
+    "DELETE FROM package_changes WHERE id IN (SELECT id FROM package_changes WHERE repository_id = ?1 LIMIT ?2)",
     "DELETE FROM signing_keys WHERE id IN (SELECT id FROM signing_keys WHERE repository_id = ?1 LIMIT ?2)",
 ];
 
@@ -54,10 +55,15 @@ const HOLDING: &[&str] = &[
        (SELECT digest FROM bin_references WHERE bin_id IN (SELECT id FROM bin WHERE repository_id = ?1) LIMIT ?2)
      RETURNING digest",
     "DELETE FROM bin WHERE id IN (SELECT id FROM bin WHERE repository_id = ?1 LIMIT ?2) RETURNING digest",
+    // Their fragments and places go with them.
     "DELETE FROM packages WHERE id IN (SELECT id FROM packages WHERE repository_id = ?1 LIMIT ?2) RETURNING digest",
     "DELETE FROM generation_segments WHERE (generation_id, path, position) IN
        (SELECT s.generation_id, s.path, s.position FROM generations g
         JOIN generation_segments s ON s.generation_id = g.id WHERE g.repository_id = ?1 LIMIT ?2)
+     RETURNING digest",
+    "DELETE FROM generation_pieces WHERE (generation_id, part, kind, number) IN
+       (SELECT p.generation_id, p.part, p.kind, p.number FROM generations g
+        JOIN generation_pieces p ON p.generation_id = g.id WHERE g.repository_id = ?1 LIMIT ?2)
      RETURNING digest",
     // Their references go with them.
     "DELETE FROM manifests WHERE repository_id = ?1 AND digest IN
