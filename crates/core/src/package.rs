@@ -187,7 +187,7 @@ async fn take(tx: &mut Tx<'_>, take: &Take) -> Result<()> {
 }
 
 /// Takes a package out of all lists. Says which channels have to be published.
-async fn unlist(tx: &mut Tx<'_>, repository: i64, package: i64) -> Result<BTreeSet<String>> {
+pub(crate) async fn unlist(tx: &mut Tx<'_>, repository: i64, package: i64) -> Result<BTreeSet<String>> {
     let mut channels = BTreeSet::new();
     for place in placements::of_package(tx, package).await? {
         placements::remove(tx, repository, &place).await?;

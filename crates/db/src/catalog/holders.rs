@@ -64,12 +64,12 @@ pub async fn namers(tx: &mut Tx<'_>, digest: &Digest, limit: i64) -> Result<Vec<
     rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).collect()
 }
 
-/// The packages of these bytes: repository, path and channel.
+/// The packages of these bytes: repository, path and key.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn packages(tx: &mut Tx<'_>, digest: &Digest, limit: i64) -> Result<Vec<(i64, String, String)>> {
-    let sql = "SELECT repository_id, path, channel FROM packages WHERE digest = ?1 ORDER BY id LIMIT ?2";
+pub async fn packages(tx: &mut Tx<'_>, digest: &Digest, limit: i64) -> Result<Vec<(i64, String, i64)>> {
+    let sql = "SELECT repository_id, path, id FROM packages WHERE digest = ?1 ORDER BY id LIMIT ?2";
     let rows = tx.query(sql, &[digest, &limit]).await?;
     rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).collect()
 }
@@ -80,7 +80,9 @@ pub async fn packages(tx: &mut Tx<'_>, digest: &Digest, limit: i64) -> Result<Ve
 /// Those of the database.
 pub async fn segments(tx: &mut Tx<'_>, digest: &Digest, limit: i64) -> Result<Vec<(i64, i64, String)>> {
     let sql = "SELECT g.repository_id, s.generation_id, s.path FROM generation_segments s
-               JOIN generations g ON g.id = s.generation_id WHERE s.digest = ?1 ORDER BY s.generation_id LIMIT ?2";
+               JOIN generations g ON g.id = s.generation_id WHERE s.digest = ?1
+               UNION ALL SELECT g.repository_id, p.generation_id, p.part || ' ' || p.kind FROM generation_pieces p
+               JOIN generations g ON g.id = p.generation_id WHERE p.digest = ?1 LIMIT ?2";
     let rows = tx.query(sql, &[digest, &limit]).await?;
     rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).collect()
 }

@@ -6,6 +6,7 @@ use wharf_types::{Digest, FormatName, RepoName, Timestamp};
 
 use super::{Order, Purged, TOLD};
 use crate::collect::Collected;
+use crate::package::unlist;
 use crate::publish::ask_for_index;
 use crate::repository::Target;
 use crate::{Core, Error, Result};
@@ -152,14 +153,18 @@ async fn erase(
     erased.bin = purges::empty_bin(tx, digest, STEP).await?.len() as u64;
     erased.links = purges::unlink(tx, digest, STEP).await?.len() as u64;
     let named = holders::packages(tx, digest, STEP).await?;
-    for (repository, path, channel) in &named {
-        packages::remove(tx, *repository, path).await?;
+    for (repository, path, package) in &named {
+        let channels = unlist(tx, *repository, *package).await?;
+        packages::remove(tx, *package).await?;
         let Some(found) = holders::repository(tx, *repository).await? else { continue };
         erased.packages.push(format!("{} {path}", found.name));
         let format = formats.iter().copied().find(|format| format.as_str() == found.format);
         let living = format.filter(|_| found.deleted_at.is_none()).zip(found.name.parse::<RepoName>().ok());
         if let Some((format, name)) = living {
-            ask_for_index(tx, &Target::new(format, name), (*repository, channel), delay, order.at).await?;
+            let target = Target::new(format, name);
+            for channel in &channels {
+                ask_for_index(tx, &target, (*repository, channel), delay, order.at).await?;
+            }
         }
     }
     erased.more = erased.bin > 0 || erased.links > 0 || !named.is_empty();

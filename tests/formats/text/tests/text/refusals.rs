@@ -5,7 +5,7 @@ use std::sync::Arc;
 use wharf_core::{Package, Target};
 use wharf_testkit::{Fragile, Store, TestServer};
 
-use crate::backend::{idle, idle_with_large_pieces, objects, on_every_database, servers, work};
+use crate::backend::{idle_with_large_pieces, objects, on_every_database, servers, work};
 use crate::note::note;
 use crate::shelf::Shelf;
 
