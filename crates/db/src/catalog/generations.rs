@@ -207,7 +207,7 @@ fn file(row: &Row) -> Result<(i64, File)> {
         sha512: row.get(4)?,
         size: row.get(5)?,
         segments: Vec::new(),
-        checkpoints: row.get(6)?,
+        checkpoints: row.get::<Option<Vec<u8>>>(6)?.unwrap_or_default(),
     };
     Ok((row.get(0)?, file))
 }

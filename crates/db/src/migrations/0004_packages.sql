@@ -1,7 +1,5 @@
 -- Formats that publish an index: packages, generations of index files, keys that sign them.
 
--- A file that clients fetch by its path. What lists it are its placements; a file that nothing lists is part of another package.
--- `sorts_as` is where lists have it; NULL is by arrival.
 CREATE TABLE packages (
     id @id,
     repository_id @int NOT NULL REFERENCES repositories (id),
@@ -11,41 +9,14 @@ CREATE TABLE packages (
     architecture @text NOT NULL,
     digest @bytes NOT NULL REFERENCES blobs (digest),
     size @int NOT NULL,
-    sorts_as @text,
+    channel @text NOT NULL,
+    fragment @bytes NOT NULL,
     created_at @int NOT NULL
 ) @strict;
 CREATE UNIQUE INDEX packages_by_path ON packages (repository_id, path);
 CREATE INDEX packages_by_name ON packages (repository_id, name, version);
+CREATE INDEX packages_by_channel ON packages (repository_id, channel, path);
 CREATE INDEX packages_by_digest ON packages (digest);
-
--- What indexes say of a package, by the kind of index: made when it came.
-CREATE TABLE package_fragments (
-    package_id @int NOT NULL REFERENCES packages (id) ON DELETE CASCADE,
-    kind @text NOT NULL,
-    content @bytes NOT NULL,
-    PRIMARY KEY (package_id, kind)
-) @strict;
-
--- Which lists a package stands in: a part of a channel's index, ordered by `position`.
-CREATE TABLE placements (
-    repository_id @int NOT NULL REFERENCES repositories (id),
-    channel @text NOT NULL,
-    part @text NOT NULL,
-    position @text NOT NULL,
-    package_id @int NOT NULL REFERENCES packages (id) ON DELETE CASCADE,
-    PRIMARY KEY (repository_id, channel, part, position)
-) @strict;
-CREATE UNIQUE INDEX placements_by_package ON placements (package_id, channel, part);
-
--- Positions that have changed since the channel's current generation was made.
-CREATE TABLE package_changes (
-    id @id,
-    repository_id @int NOT NULL REFERENCES repositories (id),
-    channel @text NOT NULL,
-    part @text NOT NULL,
-    position @text NOT NULL
-) @strict;
-CREATE INDEX package_changes_by_channel ON package_changes (repository_id, channel, id);
 
 -- A generation is complete before a head points at it, and does not change afterwards.
 CREATE TABLE generations (
@@ -64,14 +35,10 @@ CREATE TABLE generation_files (
     repository_id @int NOT NULL,
     media_type @text NOT NULL,
     digest @bytes NOT NULL,
-    sha512 @bytes,
     size @int NOT NULL,
-    -- Midstates of the file's hashes at the ends of some segments, so that the next generation's file is hashed from there on.
-    checkpoints @bytes NOT NULL,
     PRIMARY KEY (generation_id, path)
 ) @strict;
 CREATE INDEX generation_files_by_digest ON generation_files (repository_id, digest);
-CREATE INDEX generation_files_by_sha512 ON generation_files (repository_id, sha512) WHERE sha512 IS NOT NULL;
 
 CREATE TABLE generation_segments (
     generation_id @int NOT NULL,
@@ -82,23 +49,6 @@ CREATE TABLE generation_segments (
     FOREIGN KEY (generation_id, path) REFERENCES generation_files (generation_id, path) ON DELETE CASCADE
 ) @strict;
 CREATE INDEX generation_segments_by_digest ON generation_segments (digest);
-
--- What a list is made of: each piece says of the packages from `first` to `last` what the format makes of them.
--- `encodings` (JSON) has its compressed forms. A piece in which no position has changed is taken over by the next generation.
-CREATE TABLE generation_pieces (
-    generation_id @int NOT NULL REFERENCES generations (id),
-    part @text NOT NULL,
-    kind @text NOT NULL,
-    number @int NOT NULL,
-    first @text NOT NULL,
-    last @text NOT NULL,
-    entries @int NOT NULL,
-    digest @bytes NOT NULL REFERENCES blobs (digest),
-    size @int NOT NULL,
-    encodings @text NOT NULL,
-    PRIMARY KEY (generation_id, part, kind, number)
-) @strict;
-CREATE INDEX generation_pieces_by_digest ON generation_pieces (digest);
 
 CREATE TABLE generation_heads (
     repository_id @int NOT NULL REFERENCES repositories (id),

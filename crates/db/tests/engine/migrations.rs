@@ -1,6 +1,7 @@
 //! How a database comes to its schema, and who may open it.
 
 use tempfile::TempDir;
+use wharf_db::catalog::{generations, placements};
 use wharf_db::{Config, Db, Engine, Error, testing};
 
 use crate::{open_again, put, sizes};
@@ -28,6 +29,7 @@ wharf_db::on_both_engines! {
     a_step_that_fails_leaves_nothing_behind,
     a_newer_schema_is_open_to_older_programs_until_it_says_otherwise,
     the_real_schema_is_complete,
+    packages_of_before_there_were_lists_are_listed,
 }
 
 const ONE: (i64, &str, &str) = (1, "one", "CREATE TABLE things (key @text PRIMARY KEY, size @int NOT NULL) @strict;");
@@ -70,6 +72,56 @@ async fn a_newer_schema_is_open_to_older_programs_until_it_says_otherwise(place:
     opened(&place, &[ONE, TWO]).await.unwrap();
     let error = opened(&place, &[ONE]).await.unwrap_err();
     assert!(matches!(error, Error::Schema { found: 3, floor: 2, newest: 1 }), "{error}");
+}
+
+async fn packages_of_before_there_were_lists_are_listed(place: Place) {
+    const OF_BEFORE: &[&str] = &[
+        "INSERT INTO projects (id, name, created_at) VALUES (1, 'team', 1)",
+        "INSERT INTO repositories (id, project_id, format, name, created_at) VALUES (1, 1, 'text', 'team/a', 1)",
+        "INSERT INTO blobs (digest, size, content, created_at) VALUES (?1, 3, ?1, 1)",
+        "INSERT INTO packages (repository_id, path, name, version, architecture, digest, size, channel, fragment, created_at)
+         VALUES (1, 'stable/p', 'p', '1', '', ?1, 3, 'stable', ?1, 1)",
+        "INSERT INTO generations (id, repository_id, channel, created_at) VALUES (1, 1, 'stable', 1)",
+        "INSERT INTO generation_files (generation_id, path, repository_id, media_type, digest, size)
+         VALUES (1, 'Index', 1, 'text/plain', ?1, 3)",
+        "INSERT INTO generation_heads (repository_id, channel, generation_id) VALUES (1, 'stable', 1)",
+    ];
+    let digest = wharf_types::Digest::sha256(b"old");
+    let old = Db::open_at(&place.config, 9).await.unwrap();
+    let filled = old.write(wharf_db::Durability::Full, digest, |tx, digest| {
+        Box::pin(async move {
+            for sql in OF_BEFORE {
+                let with: &[&(dyn wharf_db::ToValue + Sync)] = if sql.contains("?1") { &[digest] } else { &[] };
+                tx.execute(sql, with).await?;
+            }
+            Ok::<_, Error>(())
+        })
+    });
+    filled.await.unwrap();
+    drop(old);
+    let db = Db::open(&place.config).await.unwrap();
+    let found = db.read(&(), |tx, ()| {
+        Box::pin(async move {
+            let stretch = placements::Stretch {
+                channel: "stable".to_owned(),
+                part: String::new(),
+                kind: "index".to_owned(),
+                from: String::new(),
+                until: None,
+            };
+            let listed = placements::page(tx, 1, &stretch, 10).await?;
+            let file = generations::current_file(tx, 1, "stable", "Index").await?;
+            Ok::<_, Error>((listed, file))
+        })
+    });
+    let (listed, file) = found.await.unwrap();
+    let [placements::Listed { position, package, fragment }] = listed.as_slice() else { panic!("{listed:?}") };
+    assert_eq!(
+        (position.as_str(), package.sorts_as.as_deref(), package.digest),
+        ("stable/p", Some("stable/p"), digest)
+    );
+    assert_eq!(fragment.len(), package.digest.raw().len() + 1, "the bytes that it had");
+    assert_eq!(file.unwrap().0.checkpoints, Vec::<u8>::new());
 }
 
 async fn the_real_schema_is_complete(place: Place) {

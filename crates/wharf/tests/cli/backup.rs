@@ -276,6 +276,7 @@ fn the_schema_of_a_database_is_told_without_changing_it() {
     assert!(place.run(&["db", "status", "--data", "data"]).refused(2).contains("there is no database"));
     place.serve().stop();
     let status = place.run(&["db", "status", "--data", "data", "--output", "json"]).json();
-    assert_eq!((&status["schema"], &status["floor"]), (&status["known"], &0.into()), "{status}");
+    assert_eq!(status["schema"], status["known"], "{status}");
+    assert!(status["floor"].as_i64() <= status["known"].as_i64(), "{status}");
     assert!(place.run(&["db", "status", "--data", "data"]).ok().contains("up to date"));
 }
