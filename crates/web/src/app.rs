@@ -1,27 +1,30 @@
 //! Who answers what.
 
+mod mounts;
+
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
+use http::request::Parts;
 use http::{Method, Request};
 use wharf_core::Core;
-use wharf_wire::{Body, Context, Door, Handled};
+use wharf_wire::{Body, Context, Door, Handled, Understanding};
 
 use crate::api::Api;
 use crate::config::{AccessLog, Config, MetricsAccess};
 use crate::metrics::Metrics;
 use crate::vantage::Vantage;
 use crate::{InvalidExternalUrl, health, home, refusal, scrape, token};
+use mounts::{Mounts, is_below};
 
 /// Everything that answers requests.
 pub struct App {
     core: Core,
     doors: Vec<Box<dyn Door>>,
     api: Api,
-    /// Path prefixes and the door behind each, the longest first.
-    mounts: Vec<(&'static str, usize)>,
+    mounts: Mounts,
     vantage: Vantage,
     metrics: Metrics,
     metrics_access: MetricsAccess,
@@ -34,8 +37,8 @@ pub struct App {
 /// Why the pieces do not make a server.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
-    /// Two formats want the same paths.
-    #[error("the path prefix {0} is claimed twice")]
+    /// Two formats want the same paths, or one those of the listener.
+    #[error("the path prefix {0:?} is not free")]
     MountTaken(&'static str),
     /// `external_url`.
     #[error(transparent)]
@@ -47,6 +50,8 @@ pub enum AppError {
 pub(crate) enum Target<'a> {
     /// A format.
     Door(&'a dyn Door),
+    /// One of these formats: [`App::choose`] says which.
+    Shared(&'a [usize]),
     /// The JSON API.
     Api,
     /// A page of the listener itself.
@@ -64,9 +69,6 @@ pub(crate) enum Own {
     Metrics,
     Token,
 }
-
-/// Paths that no format may claim.
-const RESERVED: [&str; 6] = ["/api", "/livez", "/readyz", "/metrics", "/token", "/favicon.ico"];
 
 impl Own {
     fn at(path: &str) -> Option<Self> {
@@ -114,7 +116,7 @@ impl Target<'_> {
         match self {
             Self::Door(door) => door.name().as_str(),
             Self::Api => "api",
-            Self::Own(_) | Self::Nobody(_) => "server",
+            Self::Shared(_) | Self::Own(_) | Self::Nobody(_) => "server",
         }
     }
 }
@@ -129,7 +131,7 @@ impl App {
         let metrics = Metrics::default();
         metrics.watch_trail(&core);
         Ok(Arc::new(Self {
-            mounts: mounts(&doors)?,
+            mounts: Mounts::of(&doors)?,
             core,
             doors,
             api,
@@ -180,8 +182,10 @@ impl App {
             return Target::Nobody(|| refusal::method_not_allowed("GET, HEAD, POST, PUT, PATCH, DELETE"));
         }
         let path = uri.path();
-        if let Some((_, door)) = self.mounts.iter().find(|(mount, _)| is_below(path, mount)) {
-            return Target::Door(self.doors[*door].as_ref());
+        match self.mounts.doors(path) {
+            [] => {}
+            [door] => return Target::Door(self.doors[*door].as_ref()),
+            several => return Target::Shared(several),
         }
         match Own::at(path) {
             Some(own) if own.allows(method) => Target::Own(own),
@@ -191,11 +195,37 @@ impl App {
         }
     }
 
+    /// Who of several formats answers, by the rules of [`shared_mounts`](wharf_wire::Protocol::shared_mounts).
+    pub(crate) async fn choose(&self, several: &[usize], head: &Parts, context: &Context) -> Target<'_> {
+        let (mut whole, mut path) = (Vec::new(), None);
+        for door in several.iter().map(|door| self.doors[*door].as_ref()) {
+            match door.understands(head, context) {
+                Understanding::Whole(repository) => whole.push((door, repository)),
+                Understanding::Path => path = path.or(Some(door)),
+                Understanding::Nothing => {}
+            }
+        }
+        if whole.len() > 1 {
+            for (door, repository) in &whole {
+                let Some(name) = repository else { continue };
+                let there = self.core.repository(&wharf_core::Target::new(door.name(), name.clone())).await;
+                if there.is_ok() {
+                    return Target::Door(*door);
+                }
+            }
+        }
+        match whole.first().map(|(door, _)| *door).or(path) {
+            Some(door) => Target::Door(door),
+            None => Target::Nobody(refusal::not_found),
+        }
+    }
+
     pub(crate) async fn handle(&self, target: Target<'_>, request: Request<Body>, context: &Context) -> Handled {
         match target {
             Target::Door(door) => door.handle(&self.core, request, context).await,
             Target::Api => self.api.handle(&self.core, request, context).await,
             Target::Nobody(say) => say(),
+            Target::Shared(_) => refusal::not_found(),
             // On the heap, so that it does not make the task of every request as large as itself.
             Target::Own(own) => Box::pin(self.own(own, request, context)).await,
         }
@@ -222,35 +252,6 @@ impl fmt::Debug for App {
     }
 }
 
-fn mounts(doors: &[Box<dyn Door>]) -> Result<Vec<(&'static str, usize)>, AppError> {
-    let mut mounts: Vec<(&'static str, usize)> = Vec::new();
-    for (index, door) in doors.iter().enumerate() {
-        for mount in door.mounts().iter().map(|mount| mount.trim_end_matches('/')) {
-            if mount.is_empty() || RESERVED.contains(&mount) || mounts.iter().any(|(taken, _)| *taken == mount) {
-                return Err(AppError::MountTaken(mount));
-            }
-            mounts.push((mount, index));
-        }
-    }
-    mounts.sort_by_key(|(mount, _)| std::cmp::Reverse(mount.len()));
-    Ok(mounts)
-}
-
-fn is_below(path: &str, mount: &str) -> bool {
-    path.strip_prefix(mount).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
-
 fn is_known(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD | Method::POST | Method::PUT | Method::PATCH | Method::DELETE)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_mount_ends_at_a_slash() {
-        assert!(is_below("/v2", "/v2") && is_below("/v2/", "/v2") && is_below("/v2/a/b", "/v2"));
-        assert!(!is_below("/v22", "/v2") && !is_below("/v", "/v2") && !is_below("/x/v2", "/v2"));
-    }
 }

@@ -75,7 +75,15 @@ fn headed(mut response: Response<Body>) -> Response<Body> {
 
 async fn dispatch(connection: &Connection, request: Request<Body>, context: &Context, record: &mut Record) -> Handled {
     let app = &connection.app;
-    let target = app.target(&request);
+    let (target, request) = match app.target(&request) {
+        Target::Shared(several) => {
+            let (head, body) = request.into_parts();
+            // On the heap, so that it does not make the task of every request larger.
+            let target = Box::pin(app.choose(several, &head, context)).await;
+            (target, Request::from_parts(head, body))
+        }
+        one => (one, request),
+    };
     record.format = target.format();
     if connection.reserve && !matches!(target, Target::Own(own) if own.is_health()) {
         return refusal::overloaded();

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use http::header::WWW_AUTHENTICATE;
-use http::{HeaderValue, Request, Response};
-use wharf_auth::Operation;
+use http::request::Parts;
+use http::{HeaderValue, Request, Response, StatusCode};
+use wharf_auth::{Access, Operation};
 use wharf_core::{Attempt, Core, Format};
-use wharf_types::FormatName;
+use wharf_types::{FormatName, RepoName};
 
 use crate::{Answer, Body, Context, Credentials, Protocol, Refusal, Scheme};
 
@@ -23,6 +24,17 @@ pub struct Handled {
     pub error: Option<String>,
 }
 
+/// What a format makes of a request that others may understand too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Understanding {
+    /// It knows what to do, in this repository if it is about one.
+    Whole(Option<RepoName>),
+    /// It knows the path, and refuses the rest.
+    Path,
+    /// The path is none of its own.
+    Nothing,
+}
+
 /// A format as the listener sees it.
 #[async_trait]
 pub trait Door: Send + Sync + 'static {
@@ -30,8 +42,16 @@ pub trait Door: Send + Sync + 'static {
     fn format(&self) -> Arc<dyn Format>;
     /// Its short name: metric label.
     fn name(&self) -> FormatName;
-    /// The path prefixes it answers.
+    /// The path prefixes it answers: [`Protocol::mounts`].
     fn mounts(&self) -> &'static [&'static str];
+    /// Those that it shares: [`Protocol::shared_mounts`].
+    fn shared_mounts(&self) -> &'static [&'static str] {
+        &[]
+    }
+    /// What it makes of a request below a prefix that it shares.
+    fn understands(&self, _head: &Parts, _context: &Context) -> Understanding {
+        Understanding::Nothing
+    }
     /// Answers one request.
     async fn handle(&self, core: &Core, request: Request<Body>, context: &Context) -> Handled;
 }
@@ -87,6 +107,21 @@ impl<P: Protocol> Door for Mounted<P> {
 
     fn mounts(&self) -> &'static [&'static str] {
         self.0.mounts()
+    }
+
+    fn shared_mounts(&self) -> &'static [&'static str] {
+        self.0.shared_mounts()
+    }
+
+    fn understands(&self, head: &Parts, context: &Context) -> Understanding {
+        match self.0.parse(head) {
+            Ok(operation) => match operation.access() {
+                Access::Repository { name, .. } => Understanding::Whole(Some(name.clone())),
+                _ => Understanding::Whole(None),
+            },
+            Err(error) if error.respond(context).status() == StatusCode::NOT_FOUND => Understanding::Nothing,
+            Err(_) => Understanding::Path,
+        }
     }
 
     async fn handle(&self, core: &Core, request: Request<Body>, context: &Context) -> Handled {

@@ -16,8 +16,8 @@ pub use body::{Body, BodyError, ReadError, announced, bytes, chunks, empty, exac
 pub use conditional::{etag, is_unchanged};
 pub use context::Context;
 pub use credentials::{Credentials, InvalidCredentials};
-pub use door::{Door, Handled, Mounted};
+pub use door::{Door, Handled, Mounted, Understanding};
 pub use page::{InvalidPage, Page};
-pub use path::{decode_segment, query_pairs};
+pub use path::{decode_segment, peer_repository, query_pairs};
 pub use protocol::{Answer, Protocol, Refusal, Scheme};
 pub use range::{ByteRange, Part};

@@ -58,8 +58,26 @@ pub trait Protocol: Format {
     /// Its dialect of errors.
     type Error: Answer + From<Refusal>;
 
-    /// The path prefixes it answers: `/v2` takes `/v2` and everything below `/v2/`.
+    /// The path prefixes that are its alone: `/v2` takes `/v2` and everything below `/v2/`. A segment `*` stands for any one
+    /// segment: `/api/packages/*/debian`. Of several that fit, the one with more segments answers, and then the more literal one.
     fn mounts(&self) -> &'static [&'static str];
+
+    /// Path prefixes of the same shape that other formats may claim too, because the URL does not say the format:
+    /// `/repository/*`, `/service/rest/v1/components`, `/artifactory/*`. Who answers is the first of
+    ///
+    /// 1. the format whose [`parse`](Protocol::parse) alone understands the request (by the file's extension, say),
+    /// 2. among several that understand it, the one that has the repository named by the operation's [`Access`],
+    /// 3. the first, in the order of the server's list of formats, that understands it,
+    /// 4. the first whose refusal is not 404: it knows the path, and says what is wrong.
+    ///
+    /// So `parse` answers 404 to what another format may know. A peer's name of a repository is one segment:
+    /// [`peer_repository`](crate::peer_repository) says which of ours that is. Formats should answer those who may not see a
+    /// repository in the same words, so that the choice does not tell that it is there.
+    ///
+    /// [`Access`]: wharf_auth::Access
+    fn shared_mounts(&self) -> &'static [&'static str] {
+        &[]
+    }
 
     /// How clients sign in.
     fn scheme(&self) -> Scheme;

@@ -14,6 +14,7 @@ mod metrics;
 mod pages;
 mod proxy;
 mod record;
+mod shared;
 mod stop;
 mod stub;
 mod tls;

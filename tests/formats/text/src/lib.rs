@@ -66,7 +66,11 @@ impl Protocol for Text {
     type Error = Error;
 
     fn mounts(&self) -> &'static [&'static str] {
-        &["/text", "/api/packages"]
+        &["/text", "/api/packages/*/text"]
+    }
+
+    fn shared_mounts(&self) -> &'static [&'static str] {
+        &["/repository/*"]
     }
 
     fn scheme(&self) -> Scheme {

@@ -3,7 +3,7 @@
 use http::Method;
 use http::request::Parts;
 use wharf_types::{ProjectName, RepoName};
-use wharf_wire::{decode_segment, query_pairs};
+use wharf_wire::{decode_segment, peer_repository, query_pairs};
 
 use crate::index::{INDEX, INDEX_SIGNATURES, RELEASE};
 use crate::{Channel, Error, Op};
@@ -20,6 +20,11 @@ pub(crate) fn parse(head: &Parts) -> Result<Op, Error> {
         ["text", project, name, rest @ ..] => (repository(project, name)?, rest),
         // Where clients of Gitea's package registry look.
         ["api", "packages", project, "text", name, rest @ ..] => (repository(project, name)?, rest),
+        // Where clients of Nexus upload: what the file is called says that it is for this format.
+        ["repository", name, channel, file] if file.ends_with(".txt") => {
+            let request = Head { method: &head.method, query: head.uri.query() };
+            return request.add(peer_repository(name)?, channel);
+        }
         _ => return Err(Error::NoSuchPath),
     };
     let request = Head { method: &head.method, query: head.uri.query() };

@@ -80,6 +80,10 @@ impl Protocol for Hooked {
         self.text.mounts()
     }
 
+    fn shared_mounts(&self) -> &'static [&'static str] {
+        self.text.shared_mounts()
+    }
+
     fn scheme(&self) -> Scheme {
         self.text.scheme()
     }

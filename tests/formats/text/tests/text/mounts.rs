@@ -8,6 +8,7 @@ use crate::shelf::Shelf;
 
 on_every_database! {
     both_addresses_lead_to_one_repository,
+    a_shared_address_leads_there_too,
     repositories_of_two_formats_may_have_one_name,
     a_setup_page_says_what_to_copy,
 }
@@ -32,6 +33,19 @@ async fn both_addresses_lead_to_one_repository(server: &TestServer) {
     server.admin().get("/api/packages/team/debian/notes/key").await.assert_status(404);
     server.admin().get("/api/v1/projects/team").await.assert_status(200);
     server.anonymous().get("/api/packages/team/text/notes/key").await.assert_status(401);
+}
+
+async fn a_shared_address_leads_there_too(server: &TestServer) {
+    let shelf = Shelf::new(server, "team/notes");
+    let notes = ["a", "b"].map(|name| note(name, "1"));
+    let put = async |path: &str, note: &crate::note::Note| server.admin().put(path, note.file()).await;
+    put("/repository/team:notes/stable/whatever.txt?wait=1", &notes[0]).await.assert_status(201);
+    put("/repository/team%3Anotes/stable/other.txt?wait=1", &notes[1]).await.assert_status(201);
+    assert_eq!(shelf.verified("stable").await.index, index_of("stable", &notes));
+    put("/repository/team:notes/stable/whatever.md", &notes[0]).await.assert_status(404);
+    put("/repository/team:Notes/stable/whatever.txt", &notes[0]).await.assert_status(400);
+    server.admin().get("/repository/team:notes/stable/whatever.txt").await.assert_status(405);
+    server.anonymous().put("/repository/team:notes/stable/a.txt", notes[0].file()).await.assert_status(401);
 }
 
 async fn repositories_of_two_formats_may_have_one_name(server: &TestServer) {
