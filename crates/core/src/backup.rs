@@ -34,6 +34,7 @@ pub use restore::{Restored, Target as RestoreTarget, restore};
 pub(crate) use runs::BACKUP;
 pub use runs::Backup;
 pub use snapshot::{Missing, Snapshot, TableFile, find, snapshots};
+pub(crate) use verify::content_in_rows;
 pub use verify::{Finding, Verified, verify};
 
 /// Where a blob lies in a depot.

@@ -2,35 +2,37 @@
 //!
 //! A pass goes through the blobs in the order of their digests, some seconds at a time, as a job: any server takes the next
 //! turn. Nothing is locked; what is found counts only if the blob's row still says what it said when it was read. A damaged
-//! blob is unknown to clients until it is taken again from the backup or somebody pushes it.
+//! blob is unknown to clients until it is taken again from the backup or somebody pushes it; it is looked at again each hour.
+//! What a storage does not hand out at all may be the storage's fault and not the blob's: see `scrub/turn.rs`.
+
+mod heal;
+mod look;
+mod turn;
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use futures_util::TryStreamExt as _;
 use serde_json::json;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use wharf_db::Durability;
-use wharf_db::catalog::blobs::{self, Blob, Place};
 use wharf_db::catalog::{events, jobs, scrub};
-use wharf_storage::{DepotError, Progress};
 use wharf_types::{Digest, Timestamp};
 
-use crate::backup::{blob_name, checked, mismatch};
 use crate::{Core, Error, Result};
+use turn::Turn;
+pub(crate) use turn::away;
 
 pub use wharf_db::catalog::scrub::{Damaged, Pass};
 
 /// The kind of the job.
 pub(crate) const SCRUB: &str = "scrub";
 
-/// How long a turn lasts, unless a single blob takes longer: other jobs want the worker too.
-const TURN: Duration = Duration::from_secs(10);
 /// How often a server asks whether a pass is due.
 const LOOK: Duration = Duration::from_secs(60);
-/// Rows read at a time.
-const STEP: i64 = 32;
+/// How long what is damaged or could not be read waits until it is read again, and looked for in the backup.
+const RETRY: Duration = Duration::from_secs(60 * 60);
+/// A storage that does not hand out so many one after the other is away.
+pub(crate) const MOST_IN_A_ROW: usize = 16;
 
 /// When to read, and how fast.
 #[derive(Debug, Clone)]
@@ -54,6 +56,7 @@ pub(crate) struct Tally {
     bytes: AtomicU64,
     damaged: AtomicU64,
     healed: AtomicU64,
+    unread: AtomicU64,
 }
 
 /// What a process has found since it began.
@@ -65,16 +68,10 @@ pub struct Scrubbed {
     pub bytes: u64,
     /// Blobs found to be damaged.
     pub damaged: u64,
-    /// Blobs taken again from the backup.
+    /// Damaged blobs that are right again, most of them taken from the backup.
     pub healed: u64,
-}
-
-/// What a look at a blob came to.
-enum Found {
-    Right,
-    Wrong(String),
-    /// It is not there any more, or lies elsewhere by now.
-    Moved,
+    /// Times that a blob could not be read.
+    pub unread: u64,
 }
 
 impl Core {
@@ -85,16 +82,18 @@ impl Core {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(LOOK) => {}
             }
-            let due = self.scrub_is_due().await;
-            let asked = match due {
-                Ok(true) => self.ask_for_scrub().await,
-                Ok(false) => Ok(()),
-                Err(error) => Err(error),
-            };
-            if let Err(error) = asked {
+            if let Err(error) = self.ask_for_due_scrub().await {
                 tracing::warn!(%error, "no scrub could be asked for");
             }
         }
+    }
+
+    /// Asks for a turn if a pass is due or under way, or something is to be tried again. Public for tests that do without workers.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn ask_for_due_scrub(&self) -> Result<()> {
+        if self.scrub_is_due().await? { self.ask_for_scrub().await } else { Ok(()) }
     }
 
     async fn scrub_is_due(&self) -> Result<bool> {
@@ -102,9 +101,17 @@ impl Core {
         if config.rate == 0 {
             return Ok(false);
         }
-        let pass = self.scrub_pass().await?;
-        let now = self.inner.clock.now();
-        Ok(pass.finished_at.is_none() || pass.begun_at.is_none_or(|begun| now.since(begun) >= config.interval))
+        Ok(self.pass_is_due(&self.scrub_pass().await?) || self.retry_is_due().await?)
+    }
+
+    async fn retry_is_due(&self) -> Result<bool> {
+        let before = self.inner.clock.now().before(RETRY);
+        Ok(self.inner.db.read(&before, |tx, before| Box::pin(scrub::retry_is_due(tx, *before))).await?)
+    }
+
+    fn pass_is_due(&self, pass: &Pass) -> bool {
+        let (config, now) = (&self.inner.config.scrub, self.inner.clock.now());
+        pass.finished_at.is_none() || pass.begun_at.is_none_or(|begun| now.since(begun) >= config.interval)
     }
 
     async fn ask_for_scrub(&self) -> Result<()> {
@@ -155,140 +162,39 @@ impl Core {
 
     /// What this process has found since it began.
     pub fn scrubbed(&self) -> Scrubbed {
-        let Tally { blobs, bytes, damaged, healed } = &self.inner.scrubbed;
+        let Tally { blobs, bytes, damaged, healed, unread } = &self.inner.scrubbed;
         Scrubbed {
             blobs: blobs.load(Relaxed),
             bytes: bytes.load(Relaxed),
             damaged: damaged.load(Relaxed),
             healed: healed.load(Relaxed),
+            unread: unread.load(Relaxed),
         }
     }
 
-    /// One turn of a pass; asks for the next.
+    /// One turn of a pass, and of what is to be tried again; asks for the next.
     pub(crate) async fn scrub(&self) -> Result<()> {
         let mut pass = self.scrub_pass().await?;
-        let (now, rate) = (self.inner.clock.now(), self.inner.config.scrub.rate.max(1));
-        if pass.finished_at.is_some() && !self.scrub_is_due().await? {
-            return Ok(());
+        let read_on = self.pass_is_due(&pass);
+        if read_on && (pass.finished_at.is_some() || pass.begun_at.is_none()) {
+            pass = Pass { begun_at: Some(self.inner.clock.now()), ..Pass::default() };
         }
-        if pass.finished_at.is_some() || pass.begun_at.is_none() {
-            pass = Pass { begun_at: Some(now), ..Pass::default() };
+        let mut turn = Turn::begin(self, pass);
+        let mut done = turn.try_again().await;
+        if done.is_ok() && read_on {
+            done = turn.read_on().await;
         }
-        let (begun, stopping, mut read) = (Instant::now(), self.inner.stopping.lock().clone(), 0_u64);
-        let turn_is_over = |read: u64| begun.elapsed() >= TURN || stopping.is_cancelled() || read == u64::MAX;
-        while !turn_is_over(read) {
-            let args = (pass.cursor.clone().unwrap_or_default(), STEP);
-            let rows = self.inner.db.read(&args, |tx, (after, limit)| Box::pin(scrub::blobs_after(tx, after, *limit)));
-            let rows = rows.await.map_err(Error::from)?;
-            if rows.is_empty() {
-                pass.finished_at = Some(self.inner.clock.now());
-                break;
-            }
-            for (blob, known) in rows {
-                pass.damaged += u64::from(self.look(&blob, known).await?);
-                pass.cursor = Some(blob.digest.to_bytes());
-                pass.blobs += 1;
-                pass.bytes += blob.size;
-                read += blob.size;
-                // On the average of the turn, so that small blobs are not waited for one by one.
-                let earliest = begun + Duration::from_secs_f64(read as f64 / rate as f64);
-                tokio::select! {
-                    () = tokio::time::sleep_until(earliest) => {}
-                    () = stopping.cancelled() => {}
-                }
-                if turn_is_over(read) {
-                    break;
-                }
-            }
-        }
-        let finished = pass.finished_at.is_some();
+        // Whatever happened: what was read is not read again.
+        let pass = turn.end();
+        let finished = !read_on || pass.finished_at.is_some();
         let noted = self.inner.db.write(Durability::Relaxed, pass, |tx, pass| {
             Box::pin(async move {
                 scrub::set_pass(tx, pass).await?;
                 scrub::forget_healed(tx).await
             })
         });
-        noted.await.map_err(Error::from)?;
-        if finished { Ok(()) } else { self.ask_for_scrub().await }
-    }
-
-    /// Reads a blob. True if it is damaged, and stays so.
-    async fn look(&self, blob: &Blob, known: bool) -> Result<bool> {
-        let tally = &self.inner.scrubbed;
-        let object = match &blob.place {
-            Place::Here(_) => None,
-            Place::Stored { object, .. } => Some(object.as_str()),
-        };
-        if known {
-            // A storage that was away for a while is back, and nothing is wrong with what lies in it.
-            let right = matches!(self.compare(blob).await?, Found::Right);
-            return Ok(!(right && self.acquit(blob, object).await? || self.heal(blob).await?));
-        }
-        tally.blobs.fetch_add(1, Relaxed);
-        tally.bytes.fetch_add(blob.size, Relaxed);
-        let mut found = self.compare(blob).await?;
-        if matches!(found, Found::Wrong(_)) {
-            // What was wrong on its way is right the second time.
-            found = self.compare(blob).await?;
-        }
-        let Found::Wrong(problem) = found else { return Ok(false) };
-        if !self.quarantine(&blob.digest, object, &problem).await? {
-            return Ok(false);
-        }
-        Ok(!self.heal(blob).await?)
-    }
-
-    async fn acquit(&self, blob: &Blob, object: Option<&str>) -> Result<bool> {
-        let args = (blob.digest, object.map(str::to_owned), self.inner.clock.now());
-        let acquitted = self.inner.db.write(Durability::Full, args, |tx, (digest, object, at)| {
-            Box::pin(async move {
-                let acquitted = scrub::acquit(tx, digest, object.as_deref()).await?;
-                if acquitted {
-                    events::append(tx, *at, "blob.healed", &json!({ "digest": digest }).to_string()).await?;
-                }
-                Ok::<_, wharf_db::Error>(acquitted)
-            })
-        });
-        let acquitted = acquitted.await?;
-        if acquitted {
-            self.inner.scrubbed.healed.fetch_add(1, Relaxed);
-            tracing::info!(digest = %blob.digest, "a blob that was damaged is right again");
-        }
-        Ok(acquitted)
-    }
-
-    async fn compare(&self, blob: &Blob) -> Result<Found> {
-        let (digest, size) = (blob.digest, blob.size);
-        if let Place::Here(content) = &blob.place {
-            let actual = Digest::of(digest.algorithm(), content);
-            let problem = || format!("the {} bytes in its row hash to {actual}", content.len());
-            return Ok(if actual == digest { Found::Right } else { Found::Wrong(problem()) });
-        }
-        let content = match self.open_place(&blob.place, 0..size).await {
-            Err(Error::Storage(wharf_storage::Error::NotFound(object))) => {
-                let args = digest;
-                let now = self.inner.db.read(&args, |tx, digest| Box::pin(blobs::find(tx, digest))).await?;
-                let moved = now.is_none_or(|now| now.place != blob.place);
-                let gone = || Found::Wrong(format!("object {object} is not in the storage"));
-                return Ok(if moved { Found::Moved } else { gone() });
-            }
-            content => content?,
-        };
-        let mut content = checked(content, digest);
-        loop {
-            match content.try_next().await {
-                Ok(Some(_)) => {}
-                Ok(None) => return Ok(Found::Right),
-                Err(error) => match mismatch(&error) {
-                    Some(problem) => return Ok(Found::Wrong(problem)),
-                    // A bad sector, or a storage that is away: only the first concerns this blob.
-                    None if self.inner.storage.is_remote() => {
-                        return Err(Error::Storage(wharf_storage::Error::Unavailable(error)));
-                    }
-                    None => return Ok(Found::Wrong(error.to_string())),
-                },
-            }
-        }
+        done.and(noted.await.map_err(Error::from))?;
+        if finished && !self.retry_is_due().await? { Ok(()) } else { self.ask_for_scrub().await }
     }
 
     /// Stops a blob from being served. False if it lies elsewhere by now.
@@ -310,46 +216,5 @@ impl Core {
             tracing::error!(%digest, problem, "a blob is damaged and is not served any more");
         }
         Ok(marked)
-    }
-
-    /// Takes a damaged blob again from the backup, if there is one that has it. The old object, should it still be there, is
-    /// nobody's then, and the sweep removes it after some days.
-    async fn heal(&self, blob: &Blob) -> Result<bool> {
-        let Ok(depot) = (self.inner.depots)("") else { return Ok(false) };
-        let content = match depot.get(&blob_name(&blob.digest)).await {
-            Ok(content) => content,
-            Err(DepotError::NotFound(_)) => return Ok(false),
-            Err(error) => {
-                tracing::warn!(%error, "the backup cannot be read");
-                return Ok(false);
-            }
-        };
-        let (key, storage) = (self.inner.new_object_key(), &self.inner.storage);
-        // Bytes before row.
-        let written = storage.append(&key, &Progress::default(), checked(content, blob.digest)).await?;
-        if let Some(error) = written.interrupted {
-            tracing::error!(digest = %blob.digest, %error, "the backup of a damaged blob is damaged too");
-            storage.discard(&key, &written.progress).await?;
-            return Ok(false);
-        }
-        storage.seal(&key, &written.progress).await?;
-        let args = (blob.digest, storage.name().to_owned(), key.to_string(), self.inner.clock.now());
-        let healed = self.inner.db.write(Durability::Full, args, |tx, (digest, storage, object, at)| {
-            Box::pin(async move {
-                let healed = scrub::replace(tx, digest, storage, object).await?;
-                if healed {
-                    events::append(tx, *at, "blob.healed", &json!({ "digest": digest }).to_string()).await?;
-                }
-                Ok::<_, wharf_db::Error>(healed)
-            })
-        });
-        let healed = healed.await?;
-        if healed {
-            self.inner.scrubbed.healed.fetch_add(1, Relaxed);
-            tracing::info!(digest = %blob.digest, "a damaged blob was taken again from the backup");
-        } else {
-            storage.remove(&[key]).await?;
-        }
-        Ok(healed)
     }
 }

@@ -228,10 +228,11 @@ impl Core {
         }
         let (repository, at) = (session.repository, self.inner.clock.now());
         let blob = session.into_blob(digest, self.inner.storage.name());
-        let args = Commit { upload, repository, blob, at };
+        let (size, args) = (blob.size, Commit { upload, repository, blob, at });
         let fresh = self.inner.db.write(Durability::Full, args, |tx, c| Box::pin(commit_row(tx, c))).await?;
         // Somebody else's copy of the same bytes is in the catalog: this one is not needed.
         if let (false, Some((key, _))) = (fresh, object) {
+            self.heal_manifest(&digest, size, &key).await?;
             self.inner.storage.remove(&[key]).await?;
         }
         Ok(())

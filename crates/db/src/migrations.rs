@@ -16,4 +16,5 @@ pub(crate) const ALL: &[Migration] = &[
     Migration { number: 8, name: "accesses", sql: include_str!("migrations/0008_accesses.sql") },
     Migration { number: 9, name: "bin entries", sql: include_str!("migrations/0009_bin_entries.sql") },
     Migration { number: 10, name: "lists", sql: include_str!("migrations/0010_lists.sql") },
+    Migration { number: 11, name: "unread", sql: include_str!("migrations/0011_unread.sql") },
 ];

@@ -182,6 +182,11 @@ impl Storage for Bucket {
         survey::page(&*self.door, &self.names, after, limit).await
     }
 
+    async fn confirm(&self) -> Result<()> {
+        let found = identity::now(&*self.door, &self.names).await.map_err(|error| failure(&error))?;
+        if found.as_deref() == Some(&self.identity) { Ok(()) } else { Err(crate::contract::another(&"the bucket")) }
+    }
+
     async fn space(&self) -> Result<Option<Space>> {
         Ok(None)
     }

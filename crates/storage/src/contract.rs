@@ -86,6 +86,11 @@ pub(crate) fn moment(time: SystemTime) -> Timestamp {
     Timestamp::from_millis(0).after(time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default())
 }
 
+/// What is there now is not what was opened.
+pub(crate) fn another(place: &dyn std::fmt::Display) -> Error {
+    Error::Unavailable(io::Error::other(format!("{place} is not the storage that was opened")))
+}
+
 /// A place for bytes. Every method may be called from many tasks at once; two writers of one key never occur,
 /// because the catalog hands a write to one of them by compare-and-swap.
 #[async_trait]
@@ -174,6 +179,13 @@ pub trait Storage: Send + Sync + 'static {
     /// # Errors
     /// [`Error::Unavailable`].
     async fn space(&self) -> Result<Option<Space>>;
+
+    /// Asks the place itself, past everything that is remembered, whether it is still the storage that was opened: a volume that
+    /// is not mounted and a bucket that was put away have none of the objects either, and nothing follows from that.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if it is not, or does not answer.
+    async fn confirm(&self) -> Result<()>;
 
     /// Whether it answers.
     ///

@@ -176,6 +176,15 @@ impl Storage for Fs {
         self.blocking(move |tree| survey::page(tree, after.as_ref(), limit).map_err(failure)).await
     }
 
+    async fn confirm(&self) -> Result<()> {
+        let found = self.blocking(|tree| std::fs::read_to_string(tree.path(Place::Identity)).map_err(failure)).await?;
+        if found.trim_end() == self.identity {
+            Ok(())
+        } else {
+            Err(crate::contract::another(&self.tree.root.display()))
+        }
+    }
+
     async fn space(&self) -> Result<Option<Space>> {
         let measure = |tree: &Tree| {
             let all = rustix::fs::statvfs(&*tree.root).map_err(|errno| failure(errno.into()))?;

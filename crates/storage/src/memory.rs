@@ -210,6 +210,10 @@ impl Storage for Memory {
         Ok(page.map(|(key, o)| Stored { key: key.clone(), size: o.size(), modified: o.modified }).collect())
     }
 
+    async fn confirm(&self) -> Result<()> {
+        Ok(())
+    }
+
     async fn space(&self) -> Result<Option<Space>> {
         let used = self.objects.lock().used;
         Ok(self.capacity.map(|total| Space { free: total.saturating_sub(used), total }))

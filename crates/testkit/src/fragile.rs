@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use async_trait::async_trait;
+use futures_util::stream;
+use std::sync::Mutex;
 use wharf_storage::memory::Memory;
 use wharf_storage::{Appended, ByteStream, Error, ObjectKey, Progress, Result, Space, Storage, Stored};
 
@@ -15,6 +17,9 @@ pub struct Fragile {
     inner: Memory,
     away: AtomicBool,
     mute: AtomicBool,
+    empty: AtomicBool,
+    another: AtomicBool,
+    torn: Mutex<Option<ObjectKey>>,
 }
 
 impl Fragile {
@@ -31,6 +36,23 @@ impl Fragile {
     /// Whether what is sealed from now on is sealed, and nobody hears of it: as if the server died then.
     pub fn mute_seals(&self, mute: bool) {
         self.mute.store(mute, Relaxed);
+    }
+
+    /// Whether no object is found from now on, as where a volume is not mounted; and whether it is `another` storage that has
+    /// none of them.
+    pub fn empty(&self, empty: bool, another: bool) {
+        self.empty.store(empty, Relaxed);
+        self.another.store(another, Relaxed);
+    }
+
+    /// Breaks off whoever reads this object.
+    pub fn tear(&self, object: &ObjectKey) {
+        *self.torn.lock().expect("no panic") = Some(object.clone());
+    }
+
+    /// Hands out every object again.
+    pub fn mend(&self) {
+        *self.torn.lock().expect("no panic") = None;
     }
 
     fn inner(&self) -> Result<&Memory> {
@@ -66,7 +88,16 @@ impl Storage for Fragile {
     }
 
     async fn read(&self, key: &ObjectKey, range: Range<u64>) -> Result<ByteStream> {
-        self.inner()?.read(key, range).await
+        let inner = self.inner()?;
+        if self.empty.load(Relaxed) {
+            return Err(Error::NotFound(key.clone()));
+        }
+        let content = inner.read(key, range).await?;
+        if self.torn.lock().expect("no panic").as_ref() == Some(key) {
+            let broken = stream::once(async { Err(io::Error::other("told to break off")) });
+            return Ok(Box::pin(broken));
+        }
+        Ok(content)
     }
 
     async fn size(&self, key: &ObjectKey) -> Result<u64> {
@@ -79,6 +110,14 @@ impl Storage for Fragile {
 
     async fn survey(&self, after: Option<&ObjectKey>, limit: usize) -> Result<Vec<Stored>> {
         self.inner()?.survey(after, limit).await
+    }
+
+    async fn confirm(&self) -> Result<()> {
+        self.inner()?;
+        if self.another.load(Relaxed) {
+            return Err(Error::Unavailable(io::Error::other("told to be another storage")));
+        }
+        Ok(())
     }
 
     async fn space(&self) -> Result<Option<Space>> {

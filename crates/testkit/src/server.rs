@@ -106,9 +106,17 @@ impl TestServer {
 
     /// Writes a snapshot into a folder, while it serves.
     pub async fn back_up(&self, folder: &Path) -> Snapshot {
+        self.try_back_up(folder).await.expect("a backup")
+    }
+
+    /// The same, which may fail.
+    ///
+    /// # Errors
+    /// Those of the backup.
+    pub async fn try_back_up(&self, folder: &Path) -> wharf_core::Result<Snapshot> {
         let depot: Arc<dyn Depot> = Arc::new(Folder::new(folder));
         let run = hex::encode(rand::random::<[u8; 4]>());
-        self.core().back_up(&depot, &run, &Progress::default()).await.expect("a backup")
+        self.core().back_up(&depot, &run, &Progress::default()).await
     }
 
     /// Another server, on rows and bytes of its own, filled from the newest snapshot in a folder.
@@ -177,6 +185,16 @@ impl TestServer {
     /// Its database.
     pub fn db(&self) -> &Db {
         &self.remains.db
+    }
+
+    /// Puts other bytes into every row of a blob that holds its bytes.
+    pub async fn spoil_rows(&self) {
+        let spoilt = self.db().write(Durability::Full, b"spoilt".to_vec(), |tx, bytes| {
+            Box::pin(
+                async move { tx.execute("UPDATE blobs SET content = ?1 WHERE content IS NOT NULL", &[bytes]).await },
+            )
+        });
+        spoilt.await.expect("a database");
     }
 
     /// Ends the leases of a worker's jobs, as when its process has stood still for too long.

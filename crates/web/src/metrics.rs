@@ -39,7 +39,7 @@ pub struct Metrics {
     database_free: Family<[(&'static str, &'static str); 0], Gauge>,
     wrong_reads: Counter,
     collection: collection::Collection,
-    scrubbed: [Counter; 4],
+    scrubbed: [Counter; 5],
 }
 
 /// A request that was answered.
@@ -174,8 +174,8 @@ impl Metrics {
 
     /// Since the process began.
     pub(crate) fn scrubbed(&self, scrubbed: Scrubbed) {
-        let Scrubbed { blobs, bytes, damaged, healed } = scrubbed;
-        for (counter, count) in self.scrubbed.iter().zip([blobs, bytes, damaged, healed]) {
+        let Scrubbed { blobs, bytes, damaged, healed, unread } = scrubbed;
+        for (counter, count) in self.scrubbed.iter().zip([blobs, bytes, damaged, healed, unread]) {
             counter.inner().store(count, std::sync::atomic::Ordering::Relaxed);
         }
     }
@@ -213,11 +213,16 @@ impl Metrics {
         registry.register("wharf_storage_total_bytes", "Size of the storage", self.storage_total.clone());
         let doc = "Room left on the disk of the SQLite database";
         registry.register("wharf_database_free_bytes", doc, self.database_free.clone());
-        let [blobs, bytes, damaged, healed] = self.scrubbed.clone();
+        let [blobs, bytes, damaged, healed, unread] = self.scrubbed.clone();
         registry.register("wharf_scrub_blobs", "Blobs that were read and compared with their digest", blobs);
         registry.register("wharf_scrub_bytes", "Bytes of those blobs", bytes);
         registry.register("wharf_scrub_damaged", "Blobs that were found to be damaged", damaged);
-        registry.register("wharf_scrub_healed", "Damaged blobs that were taken again from the backup", healed);
+        registry.register(
+            "wharf_scrub_healed",
+            "Damaged blobs that are right again, from the backup or by themselves",
+            healed,
+        );
+        registry.register("wharf_scrub_unread", "Times that a blob could not be read", unread);
         registry.register(
             "wharf_storage_wrong_reads",
             "Blobs that the storage did not hand out as it was given them",

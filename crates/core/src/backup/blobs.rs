@@ -15,6 +15,7 @@ use super::rows::decoded;
 use super::snapshot::{Missing, Snapshot};
 use super::write::BlobRow;
 use super::{Progress, blob_name, shard};
+use crate::scrub::{MOST_IN_A_ROW, away};
 use crate::{Core, Error, Inner, Result};
 
 /// Copies at once.
@@ -36,6 +37,8 @@ struct Wanted {
 enum Copied {
     Yes,
     Damaged(String),
+    /// There is no such object, says a storage that may not be the right one.
+    Gone(String),
     Unreadable(String),
 }
 
@@ -49,25 +52,8 @@ pub(super) async fn copy(
     let file = snapshot.table("blobs")?;
     let mut pages = decoded(depot.get(&snapshot.path(&file.file)).await?, &file.table);
     let mut held = Held::new(depot);
-    let (mut missing, mut unreadable) = (Vec::new(), 0);
+    let mut copying = Copying { core, progress, missing: Vec::new(), unreadable: 0, doubts: Vec::new() };
     let mut running = FuturesUnordered::new();
-    let mut settle = |(wanted, copied): (Wanted, Result<Copied>)| -> Result<()> {
-        progress.blob(wanted.size);
-        let problem = match copied? {
-            Copied::Yes => return Ok(()),
-            Copied::Damaged(problem) => problem,
-            Copied::Unreadable(problem) => {
-                unreadable += 1;
-                problem
-            }
-        };
-        tracing::error!(digest = %wanted.digest, problem, "a blob cannot be backed up");
-        missing.push(Missing { digest: wanted.digest, problem });
-        if unreadable > MOST_UNREADABLE {
-            return Err(Error::Backup("the storage fails for too many blobs".into()));
-        }
-        Ok(())
-    };
     while let Some(page) = pages.recv().await {
         for line in page.map_err(|error| Error::Backup(format!("{}: {error}", file.file)))? {
             let row = BlobRow::of(&file.table, &line)?;
@@ -79,29 +65,88 @@ pub(super) async fn copy(
                 continue;
             }
             if running.len() == AT_ONCE
-                && let Some(done) = running.next().await
+                && let Some((wanted, copied)) = running.next().await
             {
-                settle(done)?;
+                copying.settle(wanted, copied).await?;
             }
             running.push(async move {
-                let copied = copy_one(core, depot, &wanted).await;
+                let copied = try_to_copy(&core.inner, depot, &wanted).await;
                 (wanted, copied)
             });
         }
     }
-    while let Some(done) = running.next().await {
-        settle(done)?;
+    while let Some((wanted, copied)) = running.next().await {
+        copying.settle(wanted, copied).await?;
     }
-    Ok(missing)
+    copying.decide().await?;
+    Ok(copying.missing)
 }
 
-/// Copies a blob. One that is damaged is not served from here on either.
-async fn copy_one(core: &Core, depot: &Arc<dyn Depot>, wanted: &Wanted) -> Result<Copied> {
-    let copied = try_to_copy(&core.inner, depot, wanted).await?;
-    if let Copied::Damaged(problem) = &copied {
-        core.quarantine(&wanted.digest, Some(&wanted.object), problem).await?;
+/// What came of the copies so far. That an object cannot be had counts only once the storage has handed out another after it, or
+/// there is none left: as with the scrub.
+struct Copying<'a> {
+    core: &'a Core,
+    progress: &'a Progress,
+    missing: Vec<Missing>,
+    unreadable: usize,
+    doubts: Vec<(Wanted, Copied)>,
+}
+
+impl Copying<'_> {
+    async fn settle(&mut self, wanted: Wanted, copied: Result<Copied>) -> Result<()> {
+        self.progress.blob(wanted.size);
+        match copied? {
+            Copied::Yes => self.decide().await,
+            Copied::Damaged(problem) => {
+                self.lacks(&wanted, problem, true).await?;
+                self.decide().await
+            }
+            copied @ (Copied::Gone(_) | Copied::Unreadable(_)) => {
+                self.core.inner.storage.confirm().await?;
+                self.doubts.push((wanted, copied));
+                match self.doubts.last() {
+                    Some((_, Copied::Gone(problem) | Copied::Unreadable(problem)))
+                        if self.doubts.len() == MOST_IN_A_ROW =>
+                    {
+                        Err(away(problem))
+                    }
+                    _ => Ok(()),
+                }
+            }
+        }
     }
-    Ok(copied)
+
+    async fn decide(&mut self) -> Result<()> {
+        if self.doubts.is_empty() {
+            return Ok(());
+        }
+        self.core.inner.storage.confirm().await?;
+        for (wanted, copied) in std::mem::take(&mut self.doubts) {
+            match copied {
+                Copied::Yes => {}
+                Copied::Damaged(problem) | Copied::Gone(problem) => self.lacks(&wanted, problem, true).await?,
+                Copied::Unreadable(problem) => {
+                    self.unreadable += 1;
+                    self.lacks(&wanted, problem, false).await?;
+                }
+            }
+        }
+        if self.unreadable > MOST_UNREADABLE {
+            let problem = std::io::Error::other("the storage fails for too many blobs");
+            return Err(Error::Storage(wharf_storage::Error::Unavailable(problem)));
+        }
+        Ok(())
+    }
+
+    /// A blob that is not in the backup. One that is damaged is not served from here on either.
+    async fn lacks(&mut self, wanted: &Wanted, problem: String, damaged: bool) -> Result<()> {
+        if damaged {
+            self.core.quarantine(&wanted.digest, Some(&wanted.object), &problem).await?;
+        }
+        tracing::error!(digest = %wanted.digest, problem, "a blob cannot be backed up");
+        self.missing.push(Missing { digest: wanted.digest, problem });
+        Ok(())
+    }
 }
 
 async fn try_to_copy(inner: &Inner, depot: &Arc<dyn Depot>, wanted: &Wanted) -> Result<Copied> {
@@ -112,13 +157,15 @@ async fn try_to_copy(inner: &Inner, depot: &Arc<dyn Depot>, wanted: &Wanted) -> 
             Ok(body) => match depot.put(&blob_name(&wanted.digest), checked(body, wanted.digest)).await {
                 Ok(_) => return Ok(Copied::Yes),
                 Err(DepotError::Body(error)) => match mismatch(&error) {
-                    Some(problem) => return Ok(Copied::Damaged(problem)),
+                    // What was wrong on its way is right the second time.
+                    Some(problem) if tries > 1 => return Ok(Copied::Damaged(problem)),
+                    Some(_) => continue,
                     None => error.to_string(),
                 },
                 Err(error) => return Err(error.into()),
             },
             Err(wharf_storage::Error::NotFound(object)) => {
-                return Ok(Copied::Damaged(format!("object {object} is not in the storage")));
+                return Ok(Copied::Gone(format!("object {object} is not in the storage")));
             }
             Err(error) => error.to_string(),
         };

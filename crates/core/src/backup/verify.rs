@@ -111,6 +111,27 @@ pub(super) async fn blobs_of(
     Ok(wanted)
 }
 
+/// The bytes of a small blob or a manifest, which lie in the rows of the snapshots that have it.
+pub(crate) async fn content_in_rows(depot: &Arc<dyn Depot>, digest: &Digest) -> Result<Option<Vec<u8>>> {
+    for id in snapshot::folders(depot).await?.iter().rev() {
+        let Ok(Some(snapshot)) = snapshot::open(depot, id).await else { continue };
+        let file = snapshot.table("blobs")?;
+        let mut pages = decoded(depot.get(&snapshot.path(&file.file)).await?, &file.table);
+        while let Some(Ok(page)) = pages.recv().await {
+            for line in page {
+                let row = BlobRow::of(&file.table, &line)?;
+                if row.digest == *digest
+                    && let Some(content) = row.content
+                    && Digest::of(digest.algorithm(), content) == *digest
+                {
+                    return Ok(Some(content.to_vec()));
+                }
+            }
+        }
+    }
+    Ok(None)
+}
+
 /// Reads a file to its end. The inner result says what is wrong with it.
 async fn read(depot: &Arc<dyn Depot>, file: &str, digest: Digest) -> Result<std::result::Result<u64, String>> {
     let body = match depot.get(file).await {

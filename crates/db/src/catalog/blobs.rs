@@ -142,7 +142,8 @@ pub async fn exists(tx: &mut Tx<'_>, digest: &Digest) -> Result<bool> {
 }
 
 /// Writes a blob's row. False if the digest is known: then the bytes that were just stored are a second copy and
-/// their object can go. Bytes that were found to be damaged are replaced; what they lay in is nobody's then.
+/// their object can go. Bytes that were found to be damaged are replaced; what they lay in is nobody's then. Those of a manifest
+/// are read out of its row, so only what brings them there replaces them.
 ///
 /// # Errors
 /// Those of the database.
@@ -155,7 +156,9 @@ pub async fn insert(tx: &mut Tx<'_>, blob: &Blob, at: Timestamp) -> Result<bool>
         .execute(
             "INSERT INTO blobs (digest, size, content, storage, object, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
              ON CONFLICT (digest) DO UPDATE SET content = excluded.content, storage = excluded.storage,
-               object = excluded.object, damaged_at = NULL WHERE blobs.damaged_at IS NOT NULL",
+               object = excluded.object, damaged_at = NULL
+             WHERE blobs.damaged_at IS NOT NULL AND (excluded.content IS NOT NULL
+               OR NOT EXISTS (SELECT 1 FROM manifests m WHERE m.digest = excluded.digest))",
             &[&blob.digest, &blob.size, &content, &storage, &object, &at],
         )
         .await?;

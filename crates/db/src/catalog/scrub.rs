@@ -2,7 +2,7 @@
 
 use wharf_types::{Digest, Timestamp};
 
-use super::blobs::Blob;
+use super::blobs::{Blob, Place};
 use crate::{Result, Row, Tx};
 
 /// The pass that is under way, or the last one.
@@ -20,6 +20,8 @@ pub struct Pass {
     pub bytes: u64,
     /// Blobs found to be damaged.
     pub damaged: u64,
+    /// Blobs whose bytes could not be read.
+    pub unread: u64,
 }
 
 /// A blob that is not served because its bytes are wrong or gone.
@@ -40,7 +42,7 @@ pub struct Damaged {
 /// # Errors
 /// Those of the database.
 pub async fn pass(tx: &mut Tx<'_>) -> Result<Pass> {
-    let sql = "SELECT cursor, begun_at, finished_at, blobs, bytes, damaged FROM scrub WHERE id = 1";
+    let sql = "SELECT cursor, begun_at, finished_at, blobs, bytes, damaged, unread FROM scrub WHERE id = 1";
     let row = tx.query_opt(sql, &[]).await?;
     row.map_or(Ok(Pass::default()), |row| {
         Ok(Pass {
@@ -50,6 +52,7 @@ pub async fn pass(tx: &mut Tx<'_>) -> Result<Pass> {
             blobs: row.get(3)?,
             bytes: row.get(4)?,
             damaged: row.get(5)?,
+            unread: row.get(6)?,
         })
     })
 }
@@ -60,8 +63,9 @@ pub async fn pass(tx: &mut Tx<'_>) -> Result<Pass> {
 /// Those of the database.
 pub async fn set_pass(tx: &mut Tx<'_>, pass: &Pass) -> Result<()> {
     tx.execute(
-        "UPDATE scrub SET cursor = ?1, begun_at = ?2, finished_at = ?3, blobs = ?4, bytes = ?5, damaged = ?6 WHERE id = 1",
-        &[&pass.cursor, &pass.begun_at, &pass.finished_at, &pass.blobs, &pass.bytes, &pass.damaged],
+        "UPDATE scrub SET cursor = ?1, begun_at = ?2, finished_at = ?3, blobs = ?4, bytes = ?5, damaged = ?6, unread = ?7
+         WHERE id = 1",
+        &[&pass.cursor, &pass.begun_at, &pass.finished_at, &pass.blobs, &pass.bytes, &pass.damaged, &pass.unread],
     )
     .await?;
     Ok(())
@@ -103,25 +107,125 @@ pub async fn quarantine(
     let Some(row) = marked else { return Ok(false) };
     let size: u64 = row.get(0)?;
     tx.execute(
-        "INSERT INTO quarantine (digest, size, object, problem, found_at) VALUES (?1, ?2, ?3, ?4, ?5)
+        "INSERT INTO quarantine (digest, size, object, problem, found_at, tried_at) VALUES (?1, ?2, ?3, ?4, ?5, ?5)
          ON CONFLICT (digest) DO UPDATE SET object = excluded.object, problem = excluded.problem,
-           found_at = excluded.found_at, tried_at = NULL",
+           found_at = excluded.found_at, tried_at = excluded.tried_at",
         &[digest, &size, &object, &problem, &at],
     )
     .await?;
+    was_read(tx, digest).await?;
     Ok(true)
 }
 
-/// Serves a blob again, from where it was stored anew. False if it is not damaged any more, or gone.
+/// Notes that a blob could not be read. Gives when that was noted first, if it lay in the same place then.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn replace(tx: &mut Tx<'_>, digest: &Digest, storage: &str, object: &str) -> Result<bool> {
+pub async fn note_unread(
+    tx: &mut Tx<'_>,
+    digest: &Digest,
+    object: Option<&str>,
+    problem: &str,
+    at: Timestamp,
+) -> Result<Option<Timestamp>> {
+    let known = "SELECT found_at FROM unread WHERE digest = ?1 AND coalesce(object, '') = ?2";
+    let known = tx.query_opt(known, &[digest, &object.unwrap_or_default()]).await?;
+    let first: Option<Timestamp> = known.map(|row| row.get(0)).transpose()?;
+    tx.execute(
+        "INSERT INTO unread (digest, object, problem, found_at, tried_at) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (digest) DO UPDATE SET object = excluded.object, problem = excluded.problem,
+           found_at = excluded.found_at, tried_at = excluded.tried_at",
+        &[digest, &object, &problem, &first.unwrap_or(at), &at],
+    )
+    .await?;
+    Ok(first)
+}
+
+/// Forgets that a blob could not be read.
+///
+/// # Errors
+/// Those of the database.
+pub async fn was_read(tx: &mut Tx<'_>, digest: &Digest) -> Result<()> {
+    tx.execute("DELETE FROM unread WHERE digest = ?1", &[digest]).await?;
+    Ok(())
+}
+
+/// Up to `limit` blobs that are damaged, or could not be read, and were not tried since `before`, each with whether it is damaged.
+/// From now on they were tried `at`.
+///
+/// # Errors
+/// Those of the database.
+pub async fn retry(tx: &mut Tx<'_>, before: Timestamp, at: Timestamp, limit: i64) -> Result<Vec<(Blob, bool)>> {
+    const COLUMNS: [&str; 2] = [
+        "SELECT b.digest, b.size, b.content, b.storage, b.object, 1 FROM quarantine q
+         JOIN blobs b ON b.digest = q.digest AND b.damaged_at IS NOT NULL
+         WHERE q.tried_at <= ?1 ORDER BY q.tried_at, q.digest LIMIT ?2",
+        "SELECT b.digest, b.size, b.content, b.storage, b.object, 0 FROM unread u
+         JOIN blobs b ON b.digest = u.digest AND b.damaged_at IS NULL
+         WHERE u.tried_at <= ?1 ORDER BY u.tried_at, u.digest LIMIT ?2",
+    ];
+    let mut found = Vec::new();
+    for sql in COLUMNS {
+        for row in tx.query(sql, &[&before, &limit]).await? {
+            found.push((super::blobs::blob(&row)?, row.get(5)?));
+        }
+    }
+    for (blob, damaged) in &found {
+        let sql = if *damaged {
+            "UPDATE quarantine SET tried_at = ?2 WHERE digest = ?1"
+        } else {
+            "UPDATE unread SET tried_at = ?2 WHERE digest = ?1"
+        };
+        tx.execute(sql, &[&blob.digest, &at]).await?;
+    }
+    Ok(found)
+}
+
+/// Whether anything is damaged or unread that was not tried since `before`.
+///
+/// # Errors
+/// Those of the database.
+pub async fn retry_is_due(tx: &mut Tx<'_>, before: Timestamp) -> Result<bool> {
+    let sql =
+        "SELECT 1 FROM quarantine WHERE tried_at <= ?1 UNION ALL SELECT 1 FROM unread WHERE tried_at <= ?1 LIMIT 1";
+    Ok(tx.query_opt(sql, &[&before]).await?.is_some())
+}
+
+/// Whether a blob is damaged.
+///
+/// # Errors
+/// Those of the database.
+pub async fn is_damaged(tx: &mut Tx<'_>, digest: &Digest) -> Result<bool> {
+    let sql = "SELECT 1 FROM blobs WHERE digest = ?1 AND damaged_at IS NOT NULL";
+    Ok(tx.query_opt(sql, &[digest]).await?.is_some())
+}
+
+/// Whether the bytes of a blob are read out of its row, whatever their size: some repository has it as a manifest.
+///
+/// # Errors
+/// Those of the database.
+pub async fn is_manifest(tx: &mut Tx<'_>, digest: &Digest) -> Result<bool> {
+    Ok(tx.query_opt("SELECT 1 FROM manifests WHERE digest = ?1 LIMIT 1", &[digest]).await?.is_some())
+}
+
+/// Serves a blob again, from where it was stored anew. False if it is not damaged any more, gone, or a manifest, whose bytes
+/// belong into its row.
+///
+/// # Errors
+/// Those of the database.
+pub async fn replace(tx: &mut Tx<'_>, digest: &Digest, place: &Place) -> Result<bool> {
+    let (content, storage, object) = match place {
+        Place::Here(content) => (Some(content.as_slice()), None, None),
+        Place::Stored { storage, object } => (None, Some(storage.as_str()), Some(object.as_str())),
+    };
+    if content.is_none() && is_manifest(tx, digest).await? {
+        return Ok(false);
+    }
     let replaced = tx
         .execute(
-            "UPDATE blobs SET content = NULL, storage = ?2, object = ?3, damaged_at = NULL
+            "UPDATE blobs SET content = ?2, storage = ?3, object = ?4, damaged_at = NULL
              WHERE digest = ?1 AND damaged_at IS NOT NULL",
-            &[digest, &storage, &object],
+            &[digest, &content, &storage, &object],
         )
         .await?;
     tx.execute("DELETE FROM quarantine WHERE digest = ?1", &[digest]).await?;
@@ -142,7 +246,7 @@ pub async fn acquit(tx: &mut Tx<'_>, digest: &Digest, object: Option<&str>) -> R
     Ok(true)
 }
 
-/// Forgets what is not damaged any more, because it was pushed again or collected.
+/// Forgets what is not damaged any more, because it was pushed again or collected, and what could not be read and is gone.
 ///
 /// # Errors
 /// Those of the database.
@@ -153,6 +257,9 @@ pub async fn forget_healed(tx: &mut Tx<'_>) -> Result<()> {
         &[],
     )
     .await?;
+    let gone = "DELETE FROM unread WHERE NOT EXISTS
+                  (SELECT 1 FROM blobs b WHERE b.digest = unread.digest AND b.damaged_at IS NULL)";
+    tx.execute(gone, &[]).await?;
     Ok(())
 }
 

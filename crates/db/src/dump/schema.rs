@@ -19,6 +19,7 @@ pub const LEFT_OUT: &[(&str, &str)] = &[
     ("backups", "runs of this server"),
     ("restores", "how this database was filled"),
     ("quarantine", "damage of the old storage"),
+    ("unread", "what the old storage did not hand out"),
     ("scrub", "how far the old storage was read"),
 ];
 

@@ -27,6 +27,11 @@ pub(super) async fn of(door: &dyn Door, names: &Names, bucket: &str, draw: [u8; 
     known(&read(door, names).await.map_err(|error| OpenError::met(&error, bucket))?)
 }
 
+/// The identity that the bucket has now; none if what lies there is not ours.
+pub(super) async fn now(door: &dyn Door, names: &Names) -> object_store::Result<Option<String>> {
+    Ok(known(&read(door, names).await?).ok())
+}
+
 async fn read(door: &dyn Door, names: &Names) -> object_store::Result<String> {
     let content = door.get(&names.mark()).await?.bytes().await?;
     Ok(String::from_utf8_lossy(&content).into_owned())

@@ -103,6 +103,8 @@ pub(super) struct Scrub {
     bytes: u64,
     /// Blobs that were found to be damaged, and could not be taken again from a backup.
     damaged: u64,
+    /// Blobs that could not be read. They are served as before and tried again each hour.
+    unread: u64,
 }
 
 /// A blob that is not served, because its bytes are wrong or gone.
@@ -141,8 +143,8 @@ pub(super) async fn show(ask: Ask<'_>, _: Nothing) -> Result<Json<Backup>, Probl
 }
 
 pub(super) async fn scrub(ask: Ask<'_>, _: Nothing) -> Result<Json<Scrub>, Problem> {
-    let wharf_core::Pass { begun_at, finished_at, blobs, bytes, damaged, .. } = ask.core.scrub_pass().await?;
-    Ok(Json(Scrub { begun_at, finished_at, blobs, bytes, damaged }))
+    let wharf_core::Pass { begun_at, finished_at, blobs, bytes, damaged, unread, .. } = ask.core.scrub_pass().await?;
+    Ok(Json(Scrub { begun_at, finished_at, blobs, bytes, damaged, unread }))
 }
 
 pub(super) async fn start_scrub(ask: Ask<'_>, _: Nothing) -> Result<Done, Problem> {

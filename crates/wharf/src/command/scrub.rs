@@ -12,6 +12,7 @@ const STATUS: Columns = &[
     ("blobs", "blobs"),
     ("bytes", "bytes"),
     ("damaged", "damaged"),
+    ("unread", "unread"),
 ];
 const LIST: Columns = &[("DIGEST", "digest"), ("BYTES", "size"), ("FOUND", "found_at"), ("PROBLEM", "problem")];
 

@@ -42,6 +42,7 @@ mod races;
 mod referrers;
 mod resume;
 mod roles;
+mod scrub;
 mod settings;
 mod shapes;
 mod tokens;
