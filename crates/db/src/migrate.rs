@@ -20,13 +20,15 @@ pub(crate) struct Migration {
     pub(crate) sql: &'static str,
 }
 
+/// `commits` is here because every transaction on PostgreSQL needs it, those of the steps' own tests too: see postgres/commits.rs.
 const BOOKKEEPING: &str = "
     CREATE TABLE IF NOT EXISTS schema_versions (
         number @int PRIMARY KEY,
         name @text NOT NULL,
         applied_at @int NOT NULL
     ) @strict;
-    CREATE TABLE IF NOT EXISTS schema_floor (number @int NOT NULL) @strict;";
+    CREATE TABLE IF NOT EXISTS schema_floor (number @int NOT NULL) @strict;
+    CREATE TABLE IF NOT EXISTS commits (token @bytes PRIMARY KEY, fence @int NOT NULL DEFAULT 0) @strict;";
 
 /// Any number will do, as long as nobody else locks the same in this database.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(7237092841530)";

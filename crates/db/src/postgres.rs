@@ -1,5 +1,6 @@
 //! PostgreSQL: a pool of connections, transactions that are run again until one run counts.
 
+mod commits;
 mod connect;
 mod failure;
 mod params;
@@ -17,6 +18,7 @@ use crate::db::{Durability, Work};
 use crate::migrate::{self, Migration};
 use crate::tx::{Failed, Remedy, Tx};
 use crate::{Error, Result};
+use commits::Token;
 pub(crate) use connect::Limits;
 pub(crate) use params::value_of;
 pub(crate) use session::Session;
@@ -45,13 +47,14 @@ impl Mode {
         match self {
             Self::Read => None,
             Self::Snapshot => Some("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"),
-            Self::Write(Durability::Full) => {
-                Some("BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE; SELECT pg_current_xact_id()")
-            }
-            Self::Write(Durability::Relaxed) => Some(
-                "BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE; SET LOCAL synchronous_commit = off; \
-                 SELECT pg_current_xact_id()",
-            ),
+            Self::Write(Durability::Full) => Some(concat!(
+                "BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE; ",
+                "SELECT concat(pg_backend_pid(), ' ', extract(epoch FROM now()))"
+            )),
+            Self::Write(Durability::Relaxed) => Some(concat!(
+                "BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE; SET LOCAL synchronous_commit = off; ",
+                "SELECT concat(pg_backend_pid(), ' ', extract(epoch FROM now()))"
+            )),
             Self::Migrate => Some("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL statement_timeout = 0"),
         }
     }
@@ -62,6 +65,7 @@ pub(crate) struct Postgres {
     pool: Pool,
     texts: Arc<Texts>,
     patience: Duration,
+    trimming: commits::Trimming,
 }
 
 /// What a statement may take beyond the time after which the server ends it.
@@ -72,15 +76,15 @@ enum Run<T, E> {
     Finished(Result<T, E>),
     /// Nothing of it counts and another run may succeed; the error is for the case that there is none.
     Again(E),
-    /// COMMIT was sent and not answered: what it came to if it was carried out, the error if not, and the number to ask by.
-    Unknown(T, E, String),
+    /// COMMIT was sent and not answered: what it came to if it was carried out, the error if not, and what to ask by.
+    Unknown(T, E, Token, String),
 }
 
 impl Postgres {
     /// Connects to the server and applies missing migrations.
     pub(crate) async fn open(url: &str, limits: &Limits, migrations: &'static [Migration]) -> Result<Self> {
         let (pool, patience) = (connect::pool(url, limits)?, limits.statement_timeout.saturating_add(GRACE));
-        let postgres = Self { pool, texts: Arc::default(), patience };
+        let postgres = Self { pool, texts: Arc::default(), patience, trimming: commits::Trimming::default() };
         // Without any step nothing is changed, not even what keeps account of them.
         while !migrations.is_empty()
             && postgres.run(Mode::Migrate, &migrations, |tx, all| Box::pin(migrate::step(tx, all))).await?
@@ -99,12 +103,18 @@ impl Postgres {
         loop {
             let mut session = self.session().await?;
             let error = match once(&mut session, mode, args, work).await {
-                Run::Finished(result) => return result,
+                Run::Finished(result) => {
+                    drop(session);
+                    if matches!(mode, Mode::Write(_)) && self.trimming.is_due() {
+                        self.trim();
+                    }
+                    return result;
+                }
                 Run::Again(error) => error,
-                Run::Unknown(value, error, number) => {
+                Run::Unknown(value, error, token, process) => {
                     // The connection is broken; asking may need its place in the pool.
                     session.end();
-                    if self.was_committed(&number).await? {
+                    if self.was_committed(&token, &process).await? {
                         return Ok(value);
                     }
                     error
@@ -117,36 +127,6 @@ impl Postgres {
             }
             tokio::time::sleep(pause(tries)).await;
         }
-    }
-
-    /// Whether the transaction of this number was carried out. One that still runs, because its server has not noticed that we
-    /// are gone, is ended: after that its fate is sealed.
-    async fn was_committed(&self, number: &str) -> Result<bool> {
-        const STATUS: &str = "SELECT pg_xact_status(CAST(CAST(?1 AS TEXT) AS xid8))";
-        const END: &str = "SELECT CAST(pg_terminate_backend(pid) AS TEXT) FROM pg_stat_activity
-                           WHERE backend_xid = CAST(CAST(CAST(?1 AS TEXT) AS xid8) AS xid) AND pid <> pg_backend_pid()";
-        const PATIENCE: u32 = 3;
-        let mut problem = "it still runs".to_owned();
-        for tries in 1..=TRIES {
-            let asked = async {
-                let session = self.session().await?;
-                let status = session.query_opt(STATUS, &[&number]).await.map_err(|failed| failed.error)?;
-                let status = status.map(|row| row.get::<Option<String>>(0)).transpose()?.flatten();
-                if tries > PATIENCE && status.as_deref() == Some("in progress") {
-                    session.query_opt(END, &[&number]).await.map_err(|failed| failed.error)?;
-                }
-                Ok::<_, Error>(status)
-            };
-            match asked.await {
-                Ok(Some(status)) if status == "committed" => return Ok(true),
-                Ok(Some(status)) if status == "aborted" => return Ok(false),
-                Ok(_) => {}
-                Err(error) => problem = error.to_string(),
-            }
-            tokio::time::sleep(LONGEST_PAUSE).await;
-        }
-        let problem = format!("the connection broke during COMMIT, and what became of it is not known: {problem}");
-        Err(Error::Unavailable(problem))
     }
 
     async fn session(&self) -> Result<Session> {
@@ -162,13 +142,13 @@ where
     T: Send,
     E: From<Error> + Send,
 {
-    let mut number = None;
+    let mut process = None;
     if mode == Mode::Migrate {
         session.take_time();
     }
     if let Some(begin) = mode.begin() {
         match session.begin(begin).await {
-            Ok(told) => number = told,
+            Ok(told) => process = told,
             Err(failed) => return again_if(failed.remedy, failed.error.into()),
         }
     }
@@ -176,15 +156,21 @@ where
     let mut tx = Tx::postgres(session, atomic);
     let result = work(&mut tx, args).await;
     match (result, tx.into_failure()) {
-        (Ok(value), None) => match session.commit().await {
-            Ok(()) => Run::Finished(Ok(value)),
-            // The server's answer may have been lost, and not its work.
-            Err(Failed { remedy: Remedy::Reconnect, error }) => match number {
-                Some(number) => Run::Unknown(value, error.into(), number),
-                None => Run::Again(error.into()),
-            },
-            Err(failed) => again_if(failed.remedy, failed.error.into()),
-        },
+        (Ok(value), None) => {
+            let asked = matches!(mode, Mode::Write(_)).then(Token::draw).zip(process);
+            match session.commit(asked.as_ref().map(|(token, _)| token)).await {
+                Ok(()) => Run::Finished(Ok(value)),
+                // The server's answer may have been lost, and not its work.
+                Err(Failed { remedy: Remedy::Reconnect, error }) => match asked {
+                    Some((token, process)) => Run::Unknown(value, error.into(), token, process),
+                    None => Run::Again(error.into()),
+                },
+                Err(failed) => {
+                    session.rollback(failed.remedy).await;
+                    again_if(failed.remedy, failed.error.into())
+                }
+            }
+        }
         (Ok(value), Some(_)) if !atomic => Run::Finished(Ok(value)),
         (Ok(_), Some(failed)) => {
             session.rollback(failed.remedy).await;

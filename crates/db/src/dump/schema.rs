@@ -8,6 +8,7 @@ use crate::{Error, Result, Row};
 pub const LEFT_OUT: &[(&str, &str)] = &[
     ("schema_versions", "the database that takes the rows has its own"),
     ("schema_floor", "the database that takes the rows has its own"),
+    ("commits", "which transactions of this server were carried out"),
     ("instance", "the instance key is named in the backup and bound when it is given"),
     ("identity_epoch", "counts changes for caches in memory"),
     ("storages", "the new storage is bound when it takes the first bytes"),

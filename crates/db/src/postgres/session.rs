@@ -8,6 +8,7 @@ use deadpool_postgres::{Client, Object};
 use futures_util::TryStreamExt as _;
 use tokio_postgres::{SimpleQueryMessage, Statement};
 
+use super::commits::Token;
 use super::failure;
 use super::params::Param;
 use super::texts::Texts;
@@ -70,7 +71,7 @@ impl Session {
         self.in_time(client.batch_execute(sql)).await.map_err(|e| e.of(sql))
     }
 
-    /// Begins a transaction; what `sql` selects beside that is its number.
+    /// Begins a transaction. Gives the first thing that `sql` selects.
     pub(super) async fn begin(&mut self, sql: &str) -> Result<Option<String>, Failed> {
         self.clean = false;
         let client = self.client().map_err(|e| e.of(sql))?;
@@ -81,10 +82,15 @@ impl Session {
         }))
     }
 
-    /// Ends it; does nothing where none was begun.
-    pub(super) async fn commit(&mut self) -> Result<(), Failed> {
+    /// What was begun was ended by the same message.
+    pub(super) fn is_over(&mut self) {
+        self.clean = true;
+    }
+
+    /// Ends it, leaving a row to ask by; does nothing where none was begun.
+    pub(super) async fn commit(&mut self, token: Option<&Token>) -> Result<(), Failed> {
         if !self.clean {
-            match self.script("COMMIT").await {
+            match self.script(&token.map_or("COMMIT".to_owned(), Token::commit)).await {
                 // It may have been heard all the same.
                 Err(failed) if self.silent.load(Ordering::Relaxed) => {
                     return Err(Failed { remedy: Remedy::Reconnect, ..failed });

@@ -311,6 +311,101 @@ async fn a_commit_whose_answer_is_lost_counts_once() {
     }
 }
 
+/// A way to the cluster's database. At the first COMMIT that follows `armed` the server process behind it is killed, which takes
+/// the whole server through recovery, and nobody gets through any more until others have written.
+async fn fatal_relay(cluster: &Arc<Cluster>, name: &str, armed: Arc<AtomicU32>) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let direct = open_again(&cluster.config(&cluster.url(name))).await;
+    let (cluster, open) = (Arc::clone(cluster), tokio::sync::watch::Sender::new(true));
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            open.subscribe().wait_for(|open| *open).await.unwrap();
+            let mut server = UnixStream::connect(cluster.folder().join(".s.PGSQL.5432")).await.unwrap();
+            let (armed, open, direct) = (Arc::clone(&armed), open.clone(), direct.clone());
+            tokio::spawn(async move {
+                let (mut asked, mut answered) = (vec![0; 65536], vec![0; 65536]);
+                loop {
+                    tokio::select! {
+                        read = client.read(&mut asked) => {
+                            let Ok(read @ 1..) = read else { return };
+                            let commits = asked[..read].windows(7).any(|window| window == b"COMMIT\0");
+                            let process = if commits { armed.swap(0, Ordering::SeqCst) } else { 0 };
+                            if process > 0 {
+                                open.send_replace(false);
+                                let killed = std::process::Command::new("kill").args(["-9", &process.to_string()]).status();
+                                assert!(killed.unwrap().success());
+                                let mut written = 0;
+                                while written < 20 {
+                                    written += u32::from(put(&direct, &format!("other {process} {written}"), 1).await.is_ok());
+                                }
+                                open.send_replace(true);
+                                return;
+                            }
+                            if server.write_all(&asked[..read]).await.is_err() {
+                                return;
+                            }
+                        }
+                        read = server.read(&mut answered) => {
+                            let Ok(read @ 1..) = read else { return };
+                            if client.write_all(&answered[..read]).await.is_err() {
+                                return;
+                            }
+                        }
+                    }
+                }
+            });
+        }
+    });
+    port
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_commit_that_is_lost_in_a_crash_does_not_count_because_its_number_is_given_again() {
+    let cluster = Arc::new(Cluster::start());
+    let Config::Postgres { url, .. } = cluster.database().await else { unreachable!("a cluster is PostgreSQL") };
+    let (_, name) = url.rsplit_once('/').unwrap();
+    let process = Arc::new(AtomicU32::new(0));
+    let port = fatal_relay(&cluster, name, Arc::clone(&process)).await;
+    let db = open_again(&cluster.config(&format!("postgres://wharf@127.0.0.1:{port}/{name}?sslmode=disable"))).await;
+    for round in 0..3 {
+        let args = (Arc::clone(&process), AtomicU32::new(0), format!("lost {round}"));
+        let written: Result<(), Error> = db
+            .write(Durability::Full, args, |tx, (process, runs, key)| {
+                Box::pin(async move {
+                    tx.execute("INSERT INTO things (key) VALUES (?1)", &[key]).await?;
+                    let row = tx.query_opt("SELECT CAST(pg_backend_pid() AS BIGINT)", &[]).await?;
+                    if runs.fetch_add(1, Ordering::SeqCst) == 0 {
+                        process.store(u32::try_from(row.unwrap().get::<i64>(0)?).unwrap(), Ordering::SeqCst);
+                    }
+                    Ok(())
+                })
+            })
+            .await;
+        let there = sizes(&db).await.iter().any(|(key, _)| *key == format!("lost {round}"));
+        assert_eq!(written.is_ok(), there, "{written:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_a_transaction_that_changed_something_leaves_a_row_to_ask_by() {
+    let db = open(Engine::Postgres).await;
+    let rows = async || {
+        let counted: Result<i64, Error> = db
+            .write(Durability::Full, (), |tx, ()| {
+                Box::pin(async move {
+                    tx.query_opt("SELECT count(*) FROM commits", &[]).await?.map_or(Ok(-1), |row| row.get(0))
+                })
+            })
+            .await;
+        counted.unwrap()
+    };
+    let before = rows().await;
+    assert_eq!(rows().await, before);
+    put(&db, "a", 1).await.unwrap();
+    assert_eq!(rows().await, before + 1);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_conflict_that_the_work_finds_itself_makes_it_run_again() {
     let db = open(Engine::Postgres).await;
