@@ -50,7 +50,7 @@ pub use error::{Error, Result};
 pub use format::{Contents, Format, IndexError, InspectError};
 pub use job::{Job, Workers};
 pub use manifest::{InvalidManifest, Kind, Manifest, ManifestInfo, Parsed, Pushed, media};
-pub use package::{Added, Arrival, Package, Place};
+pub use package::{Added, Arrival, Listed, Package, Place};
 pub use project::Project;
 pub use publish::{IndexFile, ListPlan, NewFile, Piece, Publication, PublishedFile, Render, Segment, encode};
 pub use recycle::{BinEntry, BinKind, BinOf, BinOutcome, Restored, Restoring, SecondThought, Unmoved};
@@ -132,6 +132,11 @@ struct Inner {
 }
 
 impl Core {
+    /// The time.
+    pub fn now(&self) -> wharf_types::Timestamp {
+        self.inner.clock.now()
+    }
+
     /// Puts the pieces together. Nothing runs in the background until [`Core::start_workers`].
     pub fn new(parts: Parts) -> Self {
         let Parts { db, storage, auth, instance_key, clock, entropy, formats, config, depots } = parts;

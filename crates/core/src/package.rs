@@ -1,6 +1,7 @@
 //! Packages of formats that publish an index: taken in, listed by the next generation, taken out.
 
 mod add;
+mod find;
 mod place;
 
 use std::collections::BTreeSet;
@@ -10,6 +11,7 @@ use wharf_db::catalog::{audit, blobs, events, packages, placements, reviews};
 use wharf_types::{Digest, FormatName, Timestamp};
 
 pub(crate) use add::Inspections;
+pub use find::Listed;
 
 use crate::actor::about;
 use crate::publish::ask_for_index;

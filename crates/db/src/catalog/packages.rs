@@ -127,6 +127,28 @@ pub async fn page(tx: &mut Tx<'_>, repository: i64, channel: &str, after: &str, 
     rows.iter().map(package).collect()
 }
 
+/// Up to `limit` packages of a repository of a name, and of a version if there is one, with paths after `after`, by path.
+///
+/// # Errors
+/// Those of the database.
+pub async fn named(
+    tx: &mut Tx<'_>,
+    repository: i64,
+    (name, version): (&str, Option<&str>),
+    after: &str,
+    limit: i64,
+) -> Result<Vec<Package>> {
+    let rows = tx
+        .query(
+            "SELECT id, path, name, version, architecture, digest, size, sorts_as, created_at FROM packages
+             WHERE repository_id = ?1 AND name = ?2 AND (version = ?3 OR ?3 IS NULL) AND path > ?4
+             ORDER BY path LIMIT ?5",
+            &[&repository, &name, &version, &after, &limit],
+        )
+        .await?;
+    rows.iter().map(package).collect()
+}
+
 /// Whether any package of the repository has these bytes: then its link stays.
 ///
 /// # Errors
