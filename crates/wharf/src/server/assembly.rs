@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use wharf_apt::Apt;
 use wharf_auth::Auth;
 use wharf_core::{Core, Entropy, Parts};
 use wharf_db::Db;
@@ -28,7 +29,7 @@ pub(super) struct Front {
 
 /// Every format is one line here.
 fn doors() -> Vec<Box<dyn Door>> {
-    vec![Box::new(Mounted::new(Oci))]
+    vec![Box::new(Mounted::new(Oci)), Box::new(Mounted::new(Apt::default()))]
 }
 
 /// Opens database and storage, and puts the use cases over them. `locked` says what to do if another server has them.

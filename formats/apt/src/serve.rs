@@ -1,0 +1,91 @@
+//! Answers: files of the pool and of indexes.
+
+mod add;
+mod answer;
+mod places;
+mod receive;
+
+use std::time::Duration;
+
+use http::header::HeaderValue;
+use http::request::Parts;
+use http::{Method, Response, StatusCode};
+use wharf_auth::Operation;
+use wharf_core::{Actor, PublishedFile, Pull, Target};
+use wharf_types::{Digest, RepoName};
+use wharf_wire::Body;
+
+use crate::name::Distribution;
+use crate::{Call, Error, NAME};
+use answer::Content;
+
+/// Content under a digest never changes; who may read it does, so shared caches stay out.
+const FOR_EVER: HeaderValue = HeaderValue::from_static("private, max-age=31536000, immutable");
+/// Asked for again each time, which costs an answer without a body where nothing has changed.
+const ASK_AGAIN: HeaderValue = HeaderValue::from_static("private, no-cache");
+/// How long a request waits for its index.
+const PATIENCE: Duration = Duration::from_secs(30);
+const BINARY: &str = "application/octet-stream";
+
+impl Call<'_> {
+    fn target(&self, name: &RepoName) -> Target {
+        Target::pushed(NAME, name.clone(), &self.permit)
+    }
+
+    fn actor(&self) -> Actor {
+        Actor::new(self.permit.identity(), self.context.origin())
+    }
+
+    /// Waits until the index of a distribution shows what was changed.
+    async fn published(&self, target: &Target, distribution: &str) -> Result<(), Error> {
+        self.core.wait_until_published(target, distribution, PATIENCE).await.map_err(|error| match error {
+            wharf_core::Error::NotPublished(_) => Error::NotPublished(error),
+            other => other.into(),
+        })
+    }
+
+    pub(crate) async fn file(&self, name: &RepoName, path: &str, head: &Parts) -> Result<Response<Body>, Error> {
+        let blob = self.core.package(&self.target(name), path).await?;
+        let media_type = if path.ends_with("deb") { "application/vnd.debian.binary-package" } else { BINARY };
+        let content = Content { digest: &blob.digest, size: blob.size, media_type, caching: ASK_AGAIN };
+        let response = content.answer(head, async |range| Ok(self.core.open_blob(&blob, range).await?)).await?;
+        if head.method == Method::GET && response.status() != StatusCode::NOT_MODIFIED {
+            let (identity, action) = (self.permit.identity(), self.permit.op().name());
+            let pull = Pull { identity, action, format: NAME, name, tag: Some(path), digest: blob.digest };
+            self.core.pulled(&pull, self.context.source());
+        }
+        Ok(response)
+    }
+
+    pub(crate) async fn index(
+        &self,
+        name: &RepoName,
+        distribution: &Distribution,
+        file: &str,
+        head: &Parts,
+    ) -> Result<Response<Body>, Error> {
+        let found = self.core.index_file(&self.target(name), distribution.as_str(), file).await?;
+        self.index_file(&found, ASK_AGAIN, head).await
+    }
+
+    pub(crate) async fn index_by_hash(
+        &self,
+        name: &RepoName,
+        digest: &Digest,
+        head: &Parts,
+    ) -> Result<Response<Body>, Error> {
+        let found = self.core.index_file_by_digest(&self.target(name), digest).await?;
+        self.index_file(&found, FOR_EVER, head).await
+    }
+
+    async fn index_file(
+        &self,
+        found: &PublishedFile,
+        caching: HeaderValue,
+        head: &Parts,
+    ) -> Result<Response<Body>, Error> {
+        let file = &found.file;
+        let content = Content { digest: &file.digest, size: file.size, media_type: &file.media_type, caching };
+        content.answer(head, async |range| Ok(self.core.open_index_file(found, range).await?)).await
+    }
+}
