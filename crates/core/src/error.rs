@@ -136,7 +136,7 @@ impl Error {
         match self {
             Self::Db(error) => error.is_unavailable(),
             Self::Storage(error) => matches!(error, wharf_storage::Error::Unavailable(_)),
-            Self::Busy => true,
+            Self::Busy | Self::Depot(wharf_storage::DepotError::Busy(_)) => true,
             _ => false,
         }
     }

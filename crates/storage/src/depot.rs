@@ -21,6 +21,9 @@ pub enum DepotError {
     /// The body of a file ended early, so nothing of it was kept.
     #[error("{0}")]
     Body(#[source] io::Error),
+    /// Somebody else uses it in a way that excludes this.
+    #[error("{0}")]
+    Busy(String),
     /// The depot cannot be reached, or failed.
     #[error("{name}: {error}")]
     Unavailable {
@@ -52,6 +55,13 @@ pub trait Depot: Send + Sync + 'static {
     /// # Errors
     /// [`DepotError::Body`] if `body` errs, [`DepotError::Full`], [`DepotError::Unavailable`].
     async fn put(&self, name: &str, body: ByteStream) -> Result<u64, DepotError>;
+
+    /// Replaces a small file that holds exactly `from`, or is not there where that is `None`; with no `to` it is removed. False if
+    /// it holds something else. Of several who do this at once to one file one succeeds.
+    ///
+    /// # Errors
+    /// [`DepotError::Full`], [`DepotError::Unavailable`].
+    async fn swap(&self, name: &str, from: Option<&[u8]>, to: Option<&[u8]>) -> Result<bool, DepotError>;
 
     /// Reads a file.
     ///

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use wharf_auth::{Auth, InstanceKey, bind_instance_key};
-use wharf_core::backup::{self, Progress, RestoreTarget, Snapshot};
+use wharf_core::backup::{self, Finding, Progress, Pruned, RestoreTarget, Snapshot};
 use wharf_core::{Core, Depot, Depots, Entropy, Parts, Workers};
 use wharf_db::catalog::jobs;
 use wharf_db::{Db, Durability};
@@ -18,7 +19,7 @@ use wharf_storage::{Folder, Storage};
 use wharf_web::api::Api;
 use wharf_web::{App, Listener};
 
-use crate::{Client, Options, Store, TestClock, log};
+use crate::{Client, Meddler, Options, Store, TestClock, log};
 
 /// The administrator's name.
 pub const ADMIN: &str = "admin";
@@ -114,9 +115,43 @@ impl TestServer {
     /// # Errors
     /// Those of the backup.
     pub async fn try_back_up(&self, folder: &Path) -> wharf_core::Result<Snapshot> {
-        let depot: Arc<dyn Depot> = Arc::new(Folder::new(folder));
+        self.back_up_to(&(Arc::new(Folder::new(folder)) as Arc<dyn Depot>)).await
+    }
+
+    /// The same, to any place.
+    ///
+    /// # Errors
+    /// Those of the backup.
+    pub async fn back_up_to(&self, depot: &Arc<dyn Depot>) -> wharf_core::Result<Snapshot> {
         let run = hex::encode(rand::random::<[u8; 4]>());
-        self.core().back_up(&depot, &run, &Progress::default()).await
+        self.core().back_up(depot, &run, &Progress::default()).await
+    }
+
+    /// Writes a snapshot while somebody else meddles: before each file is written.
+    ///
+    /// # Errors
+    /// Those of the backup.
+    pub async fn back_up_beside(
+        &self,
+        folder: &Path,
+        meddle: impl Fn(String) -> BoxFuture<'static, ()> + Send + Sync + 'static,
+    ) -> wharf_core::Result<Snapshot> {
+        self.back_up_to(&Meddler::new(Folder::new(folder), meddle)).await
+    }
+
+    /// Keeps the newest snapshot in a folder.
+    ///
+    /// # Errors
+    /// Those of the prune.
+    pub async fn prune(folder: &Path, clock: &TestClock) -> wharf_core::Result<Pruned> {
+        let depot: Arc<dyn Depot> = Arc::new(Folder::new(folder));
+        backup::prune(&depot, 1, &clock.clock()).await
+    }
+
+    /// What is wrong with the backups in a folder.
+    pub async fn verify(folder: &Path) -> Vec<Finding> {
+        let depot: Arc<dyn Depot> = Arc::new(Folder::new(folder));
+        backup::verify(&depot, &Progress::default()).await.expect("a folder that can be read").findings
     }
 
     /// Another server, on rows and bytes of its own, filled from the newest snapshot in a folder.

@@ -1,20 +1,23 @@
 //! The bytes of a backup: what the rows of a snapshot name and the depot does not hold yet.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
+use tokio::sync::mpsc;
 use wharf_db::catalog::blobs;
+use wharf_db::dump::Line;
 use wharf_storage::{Depot, DepotError};
 use wharf_types::Digest;
 
 use super::checked::{checked, mismatch};
+use super::lease::Lease;
 use super::rows::decoded;
-use super::snapshot::{Missing, Snapshot};
+use super::snapshot::{self, Missing, Snapshot, TableFile};
 use super::write::BlobRow;
-use super::{Progress, blob_name, shard};
+use super::{Progress, blob_name, shard, verify};
 use crate::scrub::{MOST_IN_A_ROW, away};
 use crate::{Core, Error, Inner, Result};
 
@@ -24,6 +27,9 @@ const AT_ONCE: usize = 4;
 const TRIES: u32 = 3;
 /// A storage that fails for so many is not damaged but away.
 const MOST_UNREADABLE: usize = 16;
+
+/// So many runs read everything again that the depot holds.
+const SHARES: u8 = 32;
 
 /// A blob as the snapshot has it.
 struct Wanted {
@@ -36,50 +42,114 @@ struct Wanted {
 /// What became of it.
 enum Copied {
     Yes,
+    /// It was there already, and is right.
+    Held,
     Damaged(String),
     /// There is no such object, says a storage that may not be the right one.
     Gone(String),
     Unreadable(String),
 }
 
-/// Copies what is not there. Says which blobs could not be copied, because they are damaged or gone.
+/// Copies what is not there, or is wrong there. Says which blobs could not be copied, because they are damaged or gone.
 pub(super) async fn copy(
     core: &Core,
     depot: &Arc<dyn Depot>,
-    snapshot: &Snapshot,
+    snapshot: &mut Snapshot,
+    lease: &Lease,
     progress: &Progress,
 ) -> Result<Vec<Missing>> {
-    let file = snapshot.table("blobs")?;
-    let mut pages = decoded(depot.get(&snapshot.path(&file.file)).await?, &file.table);
+    let last = snapshot::newest(depot).await?;
+    snapshot.compared = last.map_or(0, |last| (last.compared + 1) % SHARES);
+    let wrong = super::wrong(depot).await?;
+    let mut wanted = all(depot, snapshot).await?;
     let mut held = Held::new(depot);
     let mut copying = Copying { core, progress, missing: Vec::new(), unreadable: 0, doubts: Vec::new() };
     let mut running = FuturesUnordered::new();
-    while let Some(page) = pages.recv().await {
-        for line in page.map_err(|error| Error::Backup(format!("{}: {error}", file.file)))? {
-            let row = BlobRow::of(&file.table, &line)?;
-            let Some((storage, object)) = row.place else { continue };
-            let wanted =
-                Wanted { digest: row.digest, size: row.size, storage: storage.to_owned(), object: object.to_owned() };
-            if held.has(&wanted).await? {
-                progress.blob(wanted.size);
-                continue;
-            }
-            if running.len() == AT_ONCE
-                && let Some((wanted, copied)) = running.next().await
-            {
-                copying.settle(wanted, copied).await?;
-            }
-            running.push(async move {
-                let copied = try_to_copy(&core.inner, depot, &wanted).await;
-                (wanted, copied)
-            });
+    while let Some(wanted) = wanted.next().await? {
+        lease.check()?;
+        let there = held.has(&wanted).await?;
+        let suspect = wrong.contains(&wanted.digest);
+        if there && !suspect && !is_in_share(&wanted.digest, snapshot.compared) {
+            progress.blob(wanted.size);
+            continue;
         }
+        if running.len() == AT_ONCE
+            && let Some((wanted, copied)) = running.next().await
+        {
+            copying.settle(wanted, copied).await?;
+        }
+        running.push(async move {
+            let copied = copy_one(core, depot, &wanted, there, suspect).await;
+            (wanted, copied)
+        });
     }
     while let Some((wanted, copied)) = running.next().await {
         copying.settle(wanted, copied).await?;
     }
     copying.decide().await?;
     Ok(copying.missing)
+}
+
+/// Whether every blob of a snapshot is in the depot.
+pub(super) async fn check(depot: &Arc<dyn Depot>, snapshot: &Snapshot) -> Result<()> {
+    let missing: HashSet<_> = snapshot.missing.iter().map(|missing| missing.digest).collect();
+    let (mut wanted, mut held) = (all(depot, snapshot).await?, Held::new(depot));
+    while let Some(wanted) = wanted.next().await? {
+        if !held.has(&wanted).await? && !missing.contains(&wanted.digest) {
+            return Err(Error::Backup(format!("somebody has removed {} meanwhile", blob_name(&wanted.digest))));
+        }
+    }
+    Ok(())
+}
+
+fn is_in_share(digest: &Digest, share: u8) -> bool {
+    u8::from_str_radix(&digest.hex()[..2], 16).is_ok_and(|first| first % SHARES == share)
+}
+
+/// The blobs whose bytes lie beside a snapshot's rows.
+async fn all(depot: &Arc<dyn Depot>, snapshot: &Snapshot) -> Result<All> {
+    let file = snapshot.table("blobs")?.clone();
+    let pages = decoded(depot.get(&snapshot.path(&file.file)).await?, &file.table);
+    Ok(All { file, pages, page: Vec::new().into_iter() })
+}
+
+struct All {
+    file: TableFile,
+    pages: mpsc::Receiver<std::io::Result<Vec<Line>>>,
+    page: std::vec::IntoIter<Line>,
+}
+
+impl All {
+    async fn next(&mut self) -> Result<Option<Wanted>> {
+        loop {
+            let Some(line) = self.page.next() else {
+                let Some(page) = self.pages.recv().await else { return Ok(None) };
+                let page = page.map_err(|error| Error::Backup(format!("{}: {error}", self.file.file)))?;
+                self.page = page.into_iter();
+                continue;
+            };
+            let BlobRow { digest, size, place, .. } = BlobRow::of(&self.file.table, &line)?;
+            if let Some((storage, object)) = place {
+                return Ok(Some(Wanted { digest, size, storage: storage.to_owned(), object: object.to_owned() }));
+            }
+        }
+    }
+}
+
+async fn copy_one(core: &Core, depot: &Arc<dyn Depot>, wanted: &Wanted, there: bool, suspect: bool) -> Result<Copied> {
+    if there && let Err(problem) = verify::read(depot, &blob_name(&wanted.digest), wanted.digest).await? {
+        tracing::error!(digest = %wanted.digest, problem, "a blob in the backup is damaged; it is copied again");
+    } else if there {
+        if suspect {
+            super::is_right(depot, &wanted.digest).await?;
+        }
+        return Ok(Copied::Held);
+    }
+    let copied = try_to_copy(&core.inner, depot, wanted).await?;
+    if suspect && matches!(copied, Copied::Yes) {
+        super::is_right(depot, &wanted.digest).await?;
+    }
+    Ok(copied)
 }
 
 /// What came of the copies so far. That an object cannot be had counts only once the storage has handed out another after it, or
@@ -97,6 +167,7 @@ impl Copying<'_> {
         self.progress.blob(wanted.size);
         match copied? {
             Copied::Yes => self.decide().await,
+            Copied::Held => Ok(()),
             Copied::Damaged(problem) => {
                 self.lacks(&wanted, problem, true).await?;
                 self.decide().await
@@ -123,7 +194,7 @@ impl Copying<'_> {
         self.core.inner.storage.confirm().await?;
         for (wanted, copied) in std::mem::take(&mut self.doubts) {
             match copied {
-                Copied::Yes => {}
+                Copied::Yes | Copied::Held => {}
                 Copied::Damaged(problem) | Copied::Gone(problem) => self.lacks(&wanted, problem, true).await?,
                 Copied::Unreadable(problem) => {
                     self.unreadable += 1;

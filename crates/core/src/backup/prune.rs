@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use wharf_storage::Depot;
-use wharf_types::Digest;
+use wharf_types::{Clock, Digest};
 
+use super::lease::{Lease, PRUNE};
 use super::snapshot::{self, Snapshot};
 use super::verify::blobs_of;
 use crate::{Error, Result};
@@ -23,12 +24,21 @@ pub struct Pruned {
     pub bytes: u64,
 }
 
-/// Keeps the newest `keep` snapshots, at least one. Half snapshots go too, so nothing may be writing to the depot meanwhile.
+/// Keeps the newest `keep` snapshots, at least one. Half snapshots go too: nobody else is at the depot meanwhile.
 ///
 /// # Errors
-/// [`Error::Backup`] if a snapshot that stays cannot be read: then nothing is removed, for nobody knows what it needs. Those of
+/// [`DepotError::Busy`](wharf_storage::DepotError::Busy) while others write to the depot or restore from it. [`Error::Backup`] if a snapshot that stays cannot be read: then nothing is removed, for nobody knows what it needs. Those of
 /// the depot; what was removed until then stays removed, and pruning again goes on.
-pub async fn prune(depot: &Arc<dyn Depot>, keep: usize) -> Result<Pruned> {
+pub async fn prune(depot: &Arc<dyn Depot>, keep: usize, clock: &Clock) -> Result<Pruned> {
+    let lease = Lease::take_alone(depot, clock, &format!("{PRUNE} of {}", clock.now())).await?;
+    let pruned = prune_alone(depot, keep, &lease).await;
+    if let Err(error) = lease.release().await {
+        tracing::warn!(%error, "the lease of the backup directory was not given back: it ends by itself");
+    }
+    pruned
+}
+
+async fn prune_alone(depot: &Arc<dyn Depot>, keep: usize, lease: &Lease) -> Result<Pruned> {
     let mut pruned = Pruned::default();
     let mut whole: Vec<Snapshot> = Vec::new();
     for id in snapshot::folders(depot).await? {
@@ -45,19 +55,30 @@ pub async fn prune(depot: &Arc<dyn Depot>, keep: usize) -> Result<Pruned> {
     for snapshot in &kept {
         needed.extend(blobs_of(depot, snapshot, snapshot.table("blobs")?).await?.into_keys());
     }
+    lease.confirm().await?;
     // The snapshot before its blobs, so that what dies in between leaves blobs too many and not too few.
     for id in whole.iter().map(|snapshot| &snapshot.id).chain(&pruned.halves) {
         snapshot::remove(depot, id).await?;
     }
     pruned.snapshots = whole.into_iter().map(|snapshot| snapshot.id).collect();
-    remove_blobs(depot, &needed, &mut pruned).await?;
+    remove_blobs(depot, &needed, lease, &mut pruned).await?;
+    lease.confirm().await?;
     depot.tidy().await?;
     Ok(pruned)
 }
 
-async fn remove_blobs(depot: &Arc<dyn Depot>, needed: &BTreeSet<Digest>, pruned: &mut Pruned) -> Result<()> {
+async fn remove_blobs(
+    depot: &Arc<dyn Depot>,
+    needed: &BTreeSet<Digest>,
+    lease: &Lease,
+    pruned: &mut Pruned,
+) -> Result<()> {
+    for digest in super::wrong(depot).await?.difference(&needed.iter().copied().collect()) {
+        super::is_right(depot, digest).await?;
+    }
     for algorithm in depot.list("blobs").await? {
         for shard in depot.list(&format!("blobs/{}", algorithm.name)).await? {
+            lease.confirm().await?;
             let folder = format!("blobs/{}/{}", algorithm.name, shard.name);
             for blob in depot.list(&folder).await? {
                 let digest = format!("{}:{}", algorithm.name, blob.name).parse::<Digest>();

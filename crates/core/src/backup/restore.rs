@@ -15,6 +15,7 @@ use wharf_storage::{Depot, DepotError, ObjectKey, Progress as Written, Storage};
 use wharf_types::{Clock, Digest, Timestamp};
 
 use super::checked::checked;
+use super::lease::Lease;
 use super::rows::decoded;
 use super::snapshot::{Snapshot, TableFile};
 use super::write::BlobRow;
@@ -61,9 +62,26 @@ pub struct Restored {
 /// Fills `target` from a snapshot. Every byte is hashed on its way.
 ///
 /// # Errors
-/// [`Error::Backup`] if the target is not empty, or the snapshot is damaged, incomplete or of another schema; those of the depot,
+/// [`DepotError::Busy`] while somebody prunes the depot; [`Error::Backup`] if the target is not empty, or the snapshot is damaged, incomplete or of another schema; those of the depot,
 /// the storage and the database. After them the same restore may be run again, and goes on.
 pub async fn restore(
+    target: &Target,
+    depot: &Arc<dyn Depot>,
+    snapshot: &Snapshot,
+    progress: &Progress,
+) -> Result<Restored> {
+    let run = format!("restore {}", hex::encode(target.entropy.bytes::<4>()));
+    let lease = Lease::read(depot, &target.clock, &run).await?;
+    let restored = restore_noted(target, depot, snapshot, progress).await;
+    if let Some(lease) = lease
+        && let Err(error) = lease.release().await
+    {
+        tracing::warn!(%error, "the note that the backup is read was not removed: it ends by itself");
+    }
+    restored
+}
+
+async fn restore_noted(
     target: &Target,
     depot: &Arc<dyn Depot>,
     snapshot: &Snapshot,

@@ -42,6 +42,9 @@ pub struct Snapshot {
     pub blobs: u64,
     /// Their bytes.
     pub bytes: u64,
+    /// Which share of the blobs that were there already was read again and compared with their digest; the next one goes on.
+    #[serde(default)]
+    pub compared: u8,
     /// Blobs that were damaged or gone when it was written: their bytes are not in it.
     pub missing: Vec<Missing>,
 }
@@ -87,6 +90,18 @@ impl Snapshot {
 /// The name of a file of a snapshot in the depot.
 pub(super) fn path(id: &str, file: &str) -> String {
     format!("{FOLDER}/{id}/{file}")
+}
+
+/// Whether every table's file is still there.
+pub(super) async fn check_tables(depot: &Arc<dyn Depot>, snapshot: &Snapshot) -> Result<()> {
+    let found = depot.list(&format!("{FOLDER}/{}", snapshot.id)).await?;
+    for file in &snapshot.tables {
+        let whole = |entry: &wharf_storage::Entry| entry.name == file.file && entry.size == Some(file.size);
+        if !found.iter().any(whole) {
+            return Err(Error::Backup(format!("somebody has removed {} meanwhile", snapshot.path(&file.file))));
+        }
+    }
+    Ok(())
 }
 
 /// Writes the manifest, which makes the snapshot count.
@@ -160,6 +175,18 @@ pub async fn find(depot: &Arc<dyn Depot>, id: Option<&str>) -> Result<Snapshot> 
     }
     let what = id.map_or("no snapshot".to_owned(), |id| format!("no snapshot {id}"));
     Err(Error::Backup(format!("there is {what} in {}", depot.place())))
+}
+
+/// The newest whole snapshot whose manifest can be read.
+pub(super) async fn newest(depot: &Arc<dyn Depot>) -> Result<Option<Snapshot>> {
+    for id in folders(depot).await?.iter().rev() {
+        match open(depot, id).await {
+            Ok(Some(snapshot)) => return Ok(Some(snapshot)),
+            Ok(None) | Err(Error::Backup(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(None)
 }
 
 /// Removes a snapshot's files, its manifest first: what is left of it counts for nothing.

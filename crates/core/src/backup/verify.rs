@@ -36,7 +36,8 @@ pub struct Verified {
     pub findings: Vec<Finding>,
 }
 
-/// Hashes every file of every snapshot, and every blob that one of them needs.
+/// Hashes every file of every snapshot, and every blob that one of them needs. Notes in the depot which blobs are wrong, so that the
+/// next backup copies them again.
 ///
 /// # Errors
 /// Those of the depot; what is wrong with its content is a [`Finding`].
@@ -62,7 +63,10 @@ pub async fn verify(depot: &Arc<dyn Depot>, progress: &Progress) -> Result<Verif
         let file = blob_name(&digest);
         match read(depot, &file, digest).await? {
             Ok(bytes) => verified.bytes += bytes,
-            Err(problem) => verified.findings.push(Finding { file, problem }),
+            Err(problem) => {
+                super::is_wrong(depot, &digest).await;
+                verified.findings.push(Finding { file, problem });
+            }
         }
         verified.blobs += 1;
         progress.blob(size);
@@ -133,7 +137,11 @@ pub(crate) async fn content_in_rows(depot: &Arc<dyn Depot>, digest: &Digest) -> 
 }
 
 /// Reads a file to its end. The inner result says what is wrong with it.
-async fn read(depot: &Arc<dyn Depot>, file: &str, digest: Digest) -> Result<std::result::Result<u64, String>> {
+pub(super) async fn read(
+    depot: &Arc<dyn Depot>,
+    file: &str,
+    digest: Digest,
+) -> Result<std::result::Result<u64, String>> {
     let body = match depot.get(file).await {
         Err(DepotError::NotFound(_)) => return Ok(Err("it is not there".into())),
         body => body?,

@@ -92,6 +92,7 @@ fn begin(run: &str, key: &str, mark: Timestamp, schema: i64) -> Snapshot {
         tables: Vec::new(),
         blobs: 0,
         bytes: 0,
+        compared: 0,
         missing: Vec::new(),
     }
 }

@@ -11,7 +11,7 @@ use wharf_db::catalog::{events, scrub};
 use wharf_storage::{ByteStream, Depot, ObjectKey, Progress};
 use wharf_types::Digest;
 
-use crate::backup::{blob_name, checked, content_in_rows};
+use crate::backup::{blob_name, checked, content_in_rows, is_wrong, mismatch};
 use crate::{Core, Error, Result};
 
 /// No manifest is larger.
@@ -104,6 +104,9 @@ impl Core {
         let written = storage.append(&key, &Progress::default(), checked(content, blob.digest)).await?;
         if let Some(error) = written.interrupted {
             storage.discard(&key, &written.progress).await?;
+            if mismatch(&error).is_some() {
+                is_wrong(depot, &blob.digest).await;
+            }
             return Err(Error::Backup(format!("the backup is damaged too: {error}")));
         }
         storage.seal(&key, &written.progress).await?;

@@ -18,7 +18,7 @@ const UNFINISHED: &str = "unfinished";
 /// Bytes read at a time.
 const CHUNK: usize = 256 * 1024;
 
-/// A depot in a local folder, which may be mounted from elsewhere. One process writes to it at a time.
+/// A depot in a local folder, which may be mounted from elsewhere. Those who write to it take turns by [`Depot::swap`].
 #[derive(Debug, Clone)]
 pub struct Folder {
     root: Arc<Path>,
@@ -103,6 +103,40 @@ impl Depot for Folder {
         self.blocking(name, move |this| this.finish(&whole, &path, &file)).await?;
         remains.are_kept();
         Ok(size)
+    }
+
+    async fn swap(&self, name: &str, from: Option<&[u8]>, to: Option<&[u8]>) -> Result<bool, DepotError> {
+        let (from, to, whole) = (from.map(<[u8]>::to_vec), to.map(<[u8]>::to_vec), name.to_owned());
+        self.blocking(name, move |this| {
+            if to.is_some() {
+                make_folder(&this.root)?;
+            }
+            // Between processes. Where a folder cannot be locked, as on some network file systems, they had better not meet.
+            let turn = File::open(&this.root);
+            if let Ok(turn) = &turn {
+                turn.lock().ok();
+            }
+            let path = this.path(&whole);
+            let found = match fs::read(&path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+                found => Some(found?),
+            };
+            if found != from {
+                return Ok(false);
+            }
+            match to {
+                Some(content) => {
+                    let (unfinished, mut file) = this.begin()?;
+                    let remains = Remains(Some(unfinished.clone()));
+                    file.write_all(&content)?;
+                    this.finish(&whole, &unfinished, &file)?;
+                    remains.are_kept();
+                }
+                None => fs::remove_file(&path)?,
+            }
+            Ok(true)
+        })
+        .await
     }
 
     async fn get(&self, name: &str) -> Result<ByteStream, DepotError> {
@@ -227,6 +261,29 @@ mod tests {
         assert_eq!(depot.list("a/b").await.unwrap(), [Entry { name: "one".into(), size: Some(5) }]);
         assert_eq!(depot.list("a").await.unwrap(), [Entry { name: "b".into(), size: None }]);
         assert_eq!(fs::read_dir(folder.path().join("depot").join(UNFINISHED)).unwrap().count(), 0);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn of_many_who_swap_a_file_one_succeeds() {
+        let folder = tempfile::tempdir().unwrap();
+        let depot = Folder::new(folder.path().join("depot"));
+        assert!(!depot.swap("LOCK", Some(b"other"), None).await.unwrap());
+        for round in 0..20_u8 {
+            let from = (round > 0).then(|| vec![round - 1]);
+            let swaps: Vec<_> = (0..8)
+                .map(|_| {
+                    let (depot, from) = (depot.clone(), from.clone());
+                    tokio::spawn(async move { depot.swap("LOCK", from.as_deref(), Some(&[round])).await.unwrap() })
+                })
+                .collect();
+            let mut won = 0;
+            for swap in swaps {
+                won += u8::from(swap.await.unwrap());
+            }
+            assert_eq!(won, 1, "{round}");
+        }
+        assert!(depot.swap("LOCK", Some(&[19]), None).await.unwrap());
+        assert!(matches!(depot.get("LOCK").await.err(), Some(DepotError::NotFound(_))));
     }
 
     #[tokio::test]

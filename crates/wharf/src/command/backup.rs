@@ -8,6 +8,7 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 use wharf_core::Depot;
 use wharf_core::backup::{self, Count, Progress, Snapshot};
+use wharf_types::Clock;
 
 use crate::client::table::{self, Columns};
 use crate::client::{Call, Output, Remote, block_on, progress};
@@ -95,7 +96,7 @@ enum Command {
         /// The directory.
         dir: String,
     },
-    /// Removes old snapshots, and blobs that no other needs. No backup may be running into the directory.
+    /// Removes old snapshots, and blobs that no other needs. Refused while a backup or a restore is at the directory.
     Prune {
         /// The directory.
         dir: String,
@@ -267,14 +268,14 @@ fn verify(output: Output, depot: &Arc<dyn Depot>) -> Outcome {
         return Ok(());
     }
     Err(Failure::new(format!("{} file(s) are not as they should be:\n  {}", findings.len(), findings.join("\n  ")))
-        .hint("remove the damaged files of blobs and back up again: what the server still has is copied anew"))
+        .hint("back up again: damaged blobs that the server still has are copied anew"))
 }
 
 fn prune(output: Output, depot: &Arc<dyn Depot>, keep: usize) -> Outcome {
     if keep == 0 {
         return Err(Failure::usage("at least one snapshot stays").hint("remove the directory if you want none"));
     }
-    let pruned = block_on(async { backup::prune(depot, keep).await.map_err(Failure::new) })?;
+    let pruned = block_on(async { backup::prune(depot, keep, &Clock::system()).await.map_err(Failure::new) })?;
     match output {
         Output::Json => out::line(serde_json::to_string_pretty(&json!({
             "snapshots": pruned.snapshots,

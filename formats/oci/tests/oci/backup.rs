@@ -1,6 +1,8 @@
 //! A server that moves house: to the other engine, to another storage, while clients push.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 
 use serde_json::Value;
 use wharf_testkit::{Backend, Image, Options, Store, TestServer, push_blob};
@@ -142,6 +144,128 @@ async fn from_postgres_to_postgres() {
 async fn from_sqlite_and_files_to_postgres_and_a_bucket_and_back() {
     moves(on(Backend::Sqlite, Store::Files), on(Backend::Postgres, Store::Bucket)).await;
     moves(on(Backend::Postgres, Store::Bucket), on(Backend::Sqlite, Store::Files)).await;
+}
+
+async fn with_two_blobs() -> (TestServer, Vec<String>) {
+    let server = TestServer::start(on(Backend::Sqlite, Store::Memory)).await;
+    server.project("team").await;
+    let mut blobs = Vec::new();
+    for seed in [1, 2] {
+        blobs.push(push_blob(&server.admin(), "team/app", large(seed)).await);
+    }
+    (server, blobs)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_prunes_or_backs_up_beside_a_backup() {
+    let folder = tempfile::tempdir().unwrap();
+    let (server, _) = with_two_blobs().await;
+    server.back_up(folder.path()).await;
+    push_blob(&server.admin(), "team/app", large(3)).await;
+    let (refused, met) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
+    let other = Arc::new(with_two_blobs().await.0);
+    let (path, clock) = (folder.path().to_owned(), server.clock().clone());
+    let counts = (Arc::clone(&refused), Arc::clone(&met));
+    let made = server.back_up_beside(folder.path(), move |_| {
+        let (path, clock, other, (refused, met)) = (path.clone(), clock.clone(), Arc::clone(&other), counts.clone());
+        Box::pin(async move {
+            met.fetch_add(2, SeqCst);
+            let pruned = TestServer::prune(&path, &clock).await.unwrap_err();
+            refused.fetch_add(u32::from(pruned.is_unavailable()), SeqCst);
+            let backed_up = other.try_back_up(&path).await.unwrap_err();
+            refused.fetch_add(u32::from(backed_up.is_unavailable()), SeqCst);
+        })
+    });
+    assert_eq!(made.await.unwrap().blobs, 3);
+    assert!(met.load(SeqCst) > 2);
+    assert_eq!(met.load(SeqCst), refused.load(SeqCst));
+    assert_eq!(TestServer::prune(folder.path(), server.clock()).await.unwrap().snapshots.len(), 1);
+    assert_eq!(TestServer::verify(folder.path()).await, []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lease_that_a_crash_has_left_is_taken_over_when_its_time_is_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let (server, _) = with_two_blobs().await;
+    let path = folder.path().to_owned();
+    let (stopped, stop) = tokio::sync::oneshot::channel();
+    let stopped = Arc::new(std::sync::Mutex::new(Some(stopped)));
+    let crashing = server.back_up_beside(&path, move |_| {
+        let stopped = Arc::clone(&stopped);
+        Box::pin(async move {
+            if let Some(stopped) = stopped.lock().unwrap().take() {
+                stopped.send(()).unwrap();
+            }
+            std::future::pending().await
+        })
+    });
+    tokio::select! {
+        _ = crashing => panic!("it does not come to an end"),
+        _ = stop => {}
+    }
+    assert!(server.try_back_up(&path).await.unwrap_err().is_unavailable());
+    server.clock().advance(std::time::Duration::from_secs(181));
+    server.back_up(&path).await;
+    TestServer::prune(&path, server.clock()).await.unwrap();
+    assert_eq!(TestServer::verify(&path).await, []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_whose_files_were_removed_meanwhile_is_not_called_done() {
+    let (server, blobs) = with_two_blobs().await;
+    for removed in ["blobs", "snapshots"] {
+        let folder = tempfile::tempdir().unwrap();
+        server.back_up(folder.path()).await;
+        push_blob(&server.admin(), "team/app", large(removed.len())).await;
+        let path = folder.path().join(removed);
+        let made = server.back_up_beside(folder.path(), move |name| {
+            let path = path.clone();
+            Box::pin(async move {
+                if name.starts_with("blobs/") {
+                    std::fs::remove_dir_all(path).unwrap();
+                }
+            })
+        });
+        let error = made.await.unwrap_err().to_string();
+        assert!(error.contains("removed") && error.contains("meanwhile"), "{error}");
+    }
+    assert_eq!(blobs.len(), 2);
+}
+
+/// Spoils the only file of a blob in a backup.
+fn spoil(folder: &std::path::Path, digest: &str) -> std::path::PathBuf {
+    let hex = digest.strip_prefix("sha256:").unwrap();
+    let path = folder.join(format!("blobs/sha256/{}/{hex}", &hex[..2]));
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[7] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    path
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_wrong_in_a_backup_is_copied_again_by_the_next_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let (server, blobs) = with_two_blobs().await;
+    server.back_up(folder.path()).await;
+    spoil(folder.path(), &blobs[0]);
+    assert_eq!(TestServer::verify(folder.path()).await.len(), 1);
+    server.back_up(folder.path()).await;
+    assert_eq!(TestServer::verify(folder.path()).await, []);
+    assert!(!folder.path().join("wrong").exists());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn backups_read_again_by_and_by_what_they_hold() {
+    let folder = tempfile::tempdir().unwrap();
+    let (server, blobs) = with_two_blobs().await;
+    server.back_up(folder.path()).await;
+    let path = spoil(folder.path(), &blobs[1]);
+    let spoilt = std::fs::read(&path).unwrap();
+    for _ in 0..32 {
+        server.back_up(folder.path()).await;
+    }
+    assert_ne!(std::fs::read(&path).unwrap(), spoilt);
+    assert_eq!(TestServer::verify(folder.path()).await, []);
 }
 
 async fn what_was_acknowledged_before_the_mark_is_in_it(server: &TestServer) {

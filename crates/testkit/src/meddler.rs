@@ -1,0 +1,57 @@
+//! A place for backups in which somebody meddles.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures_util::future::BoxFuture;
+use wharf_storage::{ByteStream, Depot, DepotError, Entry, Folder};
+
+type Meddle = Box<dyn Fn(String) -> BoxFuture<'static, ()> + Send + Sync>;
+
+/// A folder for backups. Before a file is written, what was given is done.
+pub struct Meddler {
+    folder: Folder,
+    meddle: Meddle,
+}
+
+impl Meddler {
+    /// Does `meddle`, which is told the file's name, before each file is written.
+    pub fn new(
+        folder: Folder,
+        meddle: impl Fn(String) -> BoxFuture<'static, ()> + Send + Sync + 'static,
+    ) -> Arc<dyn Depot> {
+        Arc::new(Self { folder, meddle: Box::new(meddle) })
+    }
+}
+
+#[async_trait]
+impl Depot for Meddler {
+    fn place(&self) -> String {
+        self.folder.place()
+    }
+
+    async fn put(&self, name: &str, body: ByteStream) -> Result<u64, DepotError> {
+        (self.meddle)(name.to_owned()).await;
+        self.folder.put(name, body).await
+    }
+
+    async fn swap(&self, name: &str, from: Option<&[u8]>, to: Option<&[u8]>) -> Result<bool, DepotError> {
+        self.folder.swap(name, from, to).await
+    }
+
+    async fn get(&self, name: &str) -> Result<ByteStream, DepotError> {
+        self.folder.get(name).await
+    }
+
+    async fn list(&self, folder: &str) -> Result<Vec<Entry>, DepotError> {
+        self.folder.list(folder).await
+    }
+
+    async fn remove(&self, name: &str) -> Result<(), DepotError> {
+        self.folder.remove(name).await
+    }
+
+    async fn tidy(&self) -> Result<(), DepotError> {
+        self.folder.tidy().await
+    }
+}
