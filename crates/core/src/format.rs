@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 
 use async_trait::async_trait;
-use wharf_types::FormatName;
+use wharf_types::{Digest, FormatName};
 
 use crate::{Arrival, Publication};
 
@@ -28,6 +28,8 @@ pub struct Contents {
     pub part: Option<String>,
     /// Where lists have it, bytewise; `None` is by arrival, which makes adding cheapest.
     pub sorts_as: Option<String>,
+    /// The package that it speaks of, by path and digest: a signature is taken only beside what it signs.
+    pub goes_with: Option<(String, Digest)>,
 }
 
 /// A file that is not what its format says it should be.
@@ -58,6 +60,12 @@ pub trait Format: Send + Sync + 'static {
     /// # Errors
     /// What is wrong with the file, for its uploader.
     fn inspect(&self, file: &mut dyn Read, arrival: &Arrival) -> Result<Contents, InspectError>;
+
+    /// Where files lie that go when the package at this path goes: what has no meaning without it.
+    fn companions(&self, path: &str) -> Vec<String> {
+        let _ = path;
+        Vec::new()
+    }
 
     /// Puts together the index of one channel of a repository. Runs as a job, for everything that came since the last time,
     /// and may run twice for one order: what it makes depends on the packages and not on how often it ran.

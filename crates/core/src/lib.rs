@@ -50,7 +50,7 @@ pub use error::{Error, Result};
 pub use format::{Contents, Format, IndexError, InspectError};
 pub use job::{Job, Workers};
 pub use manifest::{InvalidManifest, Kind, Manifest, ManifestInfo, Parsed, Pushed, media};
-pub use package::{Added, Arrival, Listed, Package, Place};
+pub use package::{Added, Arrival, ListEntry, Listed, Package, Place, Stretch};
 pub use project::Project;
 pub use publish::{IndexFile, ListPlan, NewFile, Piece, Publication, PublishedFile, Render, Segment, encode};
 pub use recycle::{BinEntry, BinKind, BinOf, BinOutcome, Restored, Restoring, SecondThought, Unmoved};

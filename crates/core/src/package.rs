@@ -2,6 +2,7 @@
 
 mod add;
 mod find;
+mod list;
 mod place;
 
 use std::collections::BTreeSet;
@@ -12,6 +13,7 @@ use wharf_types::{Digest, FormatName, Timestamp};
 
 pub(crate) use add::Inspections;
 pub use find::Listed;
+pub use list::{ListEntry, Stretch};
 
 use crate::actor::about;
 use crate::publish::ask_for_index;
@@ -27,6 +29,8 @@ pub struct Arrival {
     pub section: String,
     /// The file name it came under, if it had one.
     pub file_name: Option<String>,
+    /// Whether other content at its path makes way.
+    pub replaces: bool,
 }
 
 /// A package that was taken in.
@@ -86,6 +90,7 @@ pub(crate) fn position(sorts_as: Option<&str>, digest: &Digest, at: Timestamp) -
 struct Take {
     target: Target,
     path: String,
+    companions: Vec<String>,
     actor: Actor,
     at: Timestamp,
     review_due: Timestamp,
@@ -149,33 +154,38 @@ impl Core {
     /// # Errors
     /// [`Error::RepositoryUnknown`], [`Error::FileUnknown`].
     pub async fn remove_package(&self, target: &Target, path: &str, actor: &Actor) -> Result<()> {
-        let args = self.take_of(target, path, actor);
+        let args = self.take_of(target, path, actor)?;
         self.write_with_order(args, |tx, t| Box::pin(take(tx, t))).await?;
         self.inner.work.notify_one();
         Ok(())
     }
 
-    fn take_of(&self, target: &Target, path: &str, actor: &Actor) -> Take {
+    fn take_of(&self, target: &Target, path: &str, actor: &Actor) -> Result<Take> {
         let at = self.inner.clock.now();
-        Take {
+        Ok(Take {
             target: target.clone(),
             path: path.to_owned(),
+            companions: self.format_of(target)?.companions(path),
             actor: actor.clone(),
             at,
             review_due: at.after(self.inner.config.review_delay),
             publish_delay: self.inner.config.publish_delay,
-        }
+        })
     }
 }
 
 async fn take(tx: &mut Tx<'_>, take: &Take) -> Result<()> {
-    let Take { target, path, actor, at, review_due, publish_delay } = take;
+    let Take { target, path, companions, actor, at, review_due, publish_delay } = take;
     let repository = target.require(tx).await?.id;
     let found = packages::find(tx, repository, path).await?;
-    let packages::Package { id, package } = found.ok_or_else(|| Error::FileUnknown(path.clone()))?;
-    let channels = unlist(tx, repository, id).await?;
-    packages::remove(tx, id).await?;
-    reviews::enqueue(tx, Some(repository), &package.digest, "package removed", *review_due).await?;
+    let found = found.ok_or_else(|| Error::FileUnknown(path.clone()))?;
+    let mut channels = drop_package(tx, repository, &found, *review_due).await?;
+    for companion in companions {
+        if let Some(companion) = packages::find(tx, repository, companion).await? {
+            channels.append(&mut drop_package(tx, repository, &companion, *review_due).await?);
+        }
+    }
+    let package = found.package;
     let entry = actor.did("package.remove", &target.name, *at);
     audit::append(tx, &about(entry, Some(path.clone()), Some(package.digest))).await?;
     let payload = serde_json::json!({
@@ -186,6 +196,19 @@ async fn take(tx: &mut Tx<'_>, take: &Take) -> Result<()> {
         ask_for_index(tx, target, (repository, &channel), *publish_delay, *at).await?;
     }
     Ok(())
+}
+
+/// Removes a package's row and lets its bytes be reviewed. Says which channels have to be published.
+async fn drop_package(
+    tx: &mut Tx<'_>,
+    repository: i64,
+    gone: &packages::Package,
+    review_due: Timestamp,
+) -> Result<BTreeSet<String>> {
+    let channels = unlist(tx, repository, gone.id).await?;
+    packages::remove(tx, gone.id).await?;
+    reviews::enqueue(tx, Some(repository), &gone.package.digest, "package removed", review_due).await?;
+    Ok(channels)
 }
 
 /// Takes a package out of all lists. Says which channels have to be published.

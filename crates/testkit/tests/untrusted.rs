@@ -6,7 +6,8 @@ use http::request::Parts;
 use http::{Method, Request};
 use proptest::prelude::*;
 use wharf_auth::{Operation, Presented, parse_scope};
-use wharf_core::Parsed;
+use wharf_core::{Arrival, Contents, Format, InspectError, Parsed};
+use wharf_helm::Helm;
 use wharf_oci::Oci;
 use wharf_testkit::TestServer;
 use wharf_types::{Digest, MediaType, Reference, RepoName, SubjectName, Tag};
@@ -77,6 +78,73 @@ fn head(method: &str, target: &str, headers: &[(http::HeaderName, HeaderValue)])
     let mut head = Request::builder().method(method).uri(target).body(()).ok()?.into_parts().0;
     head.headers.extend(headers.iter().cloned());
     Some(head)
+}
+
+/// YAML of the shape of `Chart.yaml`, with anything in the places that matter.
+fn metadata() -> impl Strategy<Value = String> {
+    let key = prop::sample::select(vec![
+        "name",
+        "version",
+        "apiVersion",
+        "appVersion",
+        "type",
+        "keywords",
+        "maintainers",
+        "annotations",
+        "dependencies",
+        "deprecated",
+        "files",
+        "a-1.0.0.tgz",
+        "<<",
+    ]);
+    let value = prop_oneof![
+        text(),
+        prop::sample::select(vec![
+            "a",
+            "1.0.0",
+            "v2",
+            "[a, b]",
+            "{a: b}",
+            "&x [*x]",
+            "*x",
+            "|\n  text",
+            "!!binary x",
+            "~",
+            "1e9"
+        ])
+        .prop_map(str::to_owned),
+        HEX.prop_map(|hex| format!("sha256:{hex}")),
+    ];
+    prop::collection::vec((key, value), 0..8)
+        .prop_map(|fields| fields.iter().map(|(key, value)| format!("{key}: {value}\n")).collect())
+}
+
+fn gzipped(content: &[u8]) -> Vec<u8> {
+    let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut gz, content).expect("memory");
+    gz.finish().expect("memory")
+}
+
+/// A chart package with one file.
+fn packed(path: &str, content: &[u8]) -> Vec<u8> {
+    let mut tar = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_gnu();
+    header.set_size(content.len() as u64);
+    tar.append_data(&mut header, path, content).expect("memory");
+    gzipped(&tar.into_inner().expect("memory"))
+}
+
+fn chart_of(file: &[u8]) -> Result<Contents, InspectError> {
+    Helm::default().inspect(&mut &*file, &Arrival::default())
+}
+
+/// What was understood has a name, a version and a path that is one.
+fn is_plain(inspected: Result<Contents, InspectError>) -> Result<(), TestCaseError> {
+    let Ok(contents) = inspected else { return Ok(()) };
+    prop_assert!(!contents.name.is_empty() && !contents.version.is_empty());
+    prop_assert_eq!(contents.path.split('/').count(), 2);
+    prop_assert!(contents.path.starts_with("charts/") && !contents.path.contains(char::is_control));
+    Ok(())
 }
 
 proptest! {
@@ -185,6 +253,48 @@ proptest! {
                 prop_assert!(parsed.references() <= Parsed::MOST_REFERENCES);
                 prop_assert!(parsed.annotations.is_none_or(|text| serde_json::from_str::<serde_json::Value>(&text).is_ok()));
             }
+        }
+    }
+
+    #[test]
+    fn a_request_for_charts_is_an_operation_or_is_refused(
+        method in prop::sample::select(vec!["GET", "HEAD", "POST", "PUT", "DELETE"]),
+        mount in prop::sample::select(vec!["/helm", "/api/packages", "/api/v4/projects", "/repository", "/artifactory"]),
+        path in prop::collection::vec(prop_oneof![
+            text(),
+            prop::sample::select(vec!["api", "charts", "prov", "index.yaml", "helm", "packages", "a-1.0.0.tgz", "a", ""])
+                .prop_map(str::to_owned),
+        ], 0..8),
+        query in text(),
+    ) {
+        let Some(head) = head(method, &format!("{mount}/{}?{query}", path.join("/")), &[]) else { return Ok(()) };
+        if let Ok(op) = Helm::default().parse(&head) {
+            op.access();
+            prop_assert!(head.method != Method::GET || !op.name().ends_with(".remove") && !op.name().ends_with(".add"));
+        }
+    }
+
+    #[test]
+    fn a_chart_is_understood_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..600), fields in metadata(), at in any::<prop::sample::Index>(), to in any::<u8>()) {
+        is_plain(chart_of(&bytes))?;
+        is_plain(chart_of(&gzipped(&bytes)))?;
+        is_plain(chart_of(&packed("a/Chart.yaml", &bytes)))?;
+        let package = packed("a/Chart.yaml", fields.as_bytes());
+        is_plain(chart_of(&package))?;
+        let mut damaged = package;
+        let at = at.index(damaged.len());
+        damaged[at] = to;
+        is_plain(chart_of(&damaged))?;
+    }
+
+    #[test]
+    fn a_provenance_file_is_understood_or_refused(fields in metadata(), sums in metadata(), any in text()) {
+        let signed = format!(
+            "-----BEGIN PGP SIGNED MESSAGE-----\n{any}\n\n{fields}\n...\n{sums}\n-----BEGIN PGP SIGNATURE-----\n"
+        );
+        for text in [any, fields, signed] {
+            let arrival = Arrival { section: "provenance".to_owned(), ..Arrival::default() };
+            is_plain(Helm::default().inspect(&mut text.as_bytes(), &arrival))?;
         }
     }
 

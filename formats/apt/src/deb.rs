@@ -154,6 +154,7 @@ fn describe(
         part: Some(List { component: ask.component.clone(), kind }.to_string()),
         // By arrival: the order of an index means nothing to its readers.
         sorts_as: None,
+        goes_with: None,
     })
 }
 

@@ -53,7 +53,8 @@ impl Ask {
     pub(crate) fn into_arrival(self, channel: &str) -> Arrival {
         // Strings and lists of them are always JSON.
         let section = serde_json::to_string(&self).unwrap_or_default();
-        Arrival { channel: channel.to_owned(), section, file_name: Some(self.file_name) }
+        let (channel, file_name) = (channel.to_owned(), Some(self.file_name));
+        Arrival { channel, section, file_name, replaces: false }
     }
 
     pub(crate) fn read(arrival: &Arrival) -> Result<Self, InspectError> {
@@ -114,5 +115,6 @@ fn unlisted(
         fragments: BTreeMap::new(),
         part: None,
         sorts_as: None,
+        goes_with: None,
     })
 }

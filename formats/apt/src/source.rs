@@ -162,6 +162,7 @@ pub(crate) fn inspect(file: &mut dyn Read, arrival: &Arrival) -> Result<Contents
         fragments: BTreeMap::from([(kind::SOURCES.to_owned(), stanza(&manifest, &file, &content).into_bytes())]),
         part: Some(List { component: ask.component, kind: Kind::Source }.to_string()),
         sorts_as: None,
+        goes_with: None,
     })
 }
 

@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::io::{StreamReader, SyncIoBridge};
 use wharf_db::Tx;
 use wharf_db::catalog::placements::{self, Place};
 use wharf_db::catalog::{audit, blobs, events, packages};
 use wharf_storage::{ByteStream, Hashing};
-use wharf_types::Algorithm;
+use wharf_types::{Algorithm, Digest, Timestamp};
 
-use super::{Added, Arrival};
+use super::{Added, Arrival, drop_package};
 use crate::actor::about;
 use crate::publish::ask_for_index;
 use crate::repository::Target;
@@ -35,6 +35,13 @@ impl Default for Inspections {
     }
 }
 
+impl Inspections {
+    /// Never closed, so there is always a turn to come.
+    pub(super) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        self.0.acquire().await.ok()
+    }
+}
+
 struct Add {
     target: Target,
     repository: i64,
@@ -42,7 +49,12 @@ struct Add {
     package: packages::NewPackage,
     fragments: BTreeMap<String, Vec<u8>>,
     place: Option<Place>,
+    /// What must be here with it.
+    goes_with: Option<(String, Digest)>,
+    replaces: bool,
+    companions: Vec<String>,
     actor: Actor,
+    review_due: Timestamp,
     publish_delay: std::time::Duration,
 }
 
@@ -104,16 +116,17 @@ impl Core {
             self.inner.storage.seal(&key, &progress).await?;
         }
         let blob = session.into_blob(digest, self.inner.storage.name());
-        let channel = arrival.channel.clone();
-        let contents = self.inspect(format, &blob, arrival).await?;
+        let (channel, replaces) = (arrival.channel.clone(), arrival.replaces);
+        let contents = self.inspect(Arc::clone(&format), &blob, arrival).await?;
         check(&contents, &channel)?;
+        let companions = format.companions(&contents.path);
         let repository = self.ensure_repository(target, actor).await?;
         let at = self.inner.clock.now();
         let place = contents.part.map(|part| {
             let position = super::position(contents.sorts_as.as_deref(), &digest, at);
             Place { channel, part, position }
         });
-        let fragments = contents.fragments;
+        let (fragments, goes_with) = (contents.fragments, contents.goes_with);
         let package = packages::NewPackage {
             path: contents.path,
             name: contents.name,
@@ -125,14 +138,26 @@ impl Core {
             created_at: at,
         };
         let (target, actor) = (target.clone(), actor.clone());
-        let publish_delay = self.inner.config.publish_delay;
-        let args = Add { target, repository, blob, package, fragments, place, actor, publish_delay };
+        let (publish_delay, review_due) = (self.inner.config.publish_delay, at.after(self.inner.config.review_delay));
+        let args = Add {
+            target,
+            repository,
+            blob,
+            package,
+            fragments,
+            place,
+            goes_with,
+            replaces,
+            companions,
+            actor,
+            review_due,
+            publish_delay,
+        };
         self.write_with_order(args, |tx, a| Box::pin(add(tx, a))).await
     }
 
     async fn inspect(&self, format: Arc<dyn Format>, blob: &blobs::Blob, arrival: Arrival) -> Result<Contents> {
-        // Never closed, so there is always a turn to come.
-        let turn = self.inner.inspections.0.acquire().await;
+        let turn = self.inner.inspections.turn().await;
         let content = self.open_content(&blob.digest, blob.size, &blob.place, 0..blob.size).await?;
         let mut file = Watched { inner: SyncIoBridge::new(StreamReader::new(content)), failure: None };
         let inspected = tokio::task::spawn_blocking(move || {
@@ -199,10 +224,11 @@ fn check(contents: &Contents, channel: &str) -> Result<()> {
 async fn add(tx: &mut Tx<'_>, add: &Add) -> Result<(Added, bool)> {
     let Add { target, repository, blob, package, .. } = add;
     let added = |new| Added { path: package.path.clone(), digest: package.digest, new };
-    if let Some(there) = packages::find(tx, *repository, &package.path).await? {
-        if there.package.digest != package.digest {
-            return Err(Error::PackageExists { path: package.path.clone() });
-        }
+    require_company(tx, add).await?;
+    let there = packages::find(tx, *repository, &package.path).await?;
+    if let Some(there) = there.as_ref().filter(|there| there.package.digest != package.digest) {
+        replace(tx, add, there).await?;
+    } else if let Some(there) = there {
         // The same bytes for another list.
         let new = list(tx, add, there.id).await?;
         let ours = blobs::find(tx, &blob.digest).await?.is_some_and(|found| found.place == blob.place);
@@ -224,6 +250,43 @@ async fn add(tx: &mut Tx<'_>, add: &Add) -> Result<(Added, bool)> {
     });
     events::append(tx, at, "package.added", &payload.to_string()).await?;
     Ok((added(true), fresh))
+}
+
+/// A file that speaks of a package is taken beside this package only.
+async fn require_company(tx: &mut Tx<'_>, add: &Add) -> Result<()> {
+    let Some((path, digest)) = &add.goes_with else { return Ok(()) };
+    match packages::find(tx, add.repository, path).await? {
+        Some(there) if there.package.digest == *digest => Ok(()),
+        Some(there) => {
+            let here = there.package.digest;
+            Err(Error::PackageInvalid(format!("it speaks of {path} with {digest}; here it is {here}")))
+        }
+        None => Err(Error::PackageInvalid(format!("it speaks of {path}, which is not here: upload that first"))),
+    }
+}
+
+/// Other content makes way, if it was asked to: what spoke of it goes too.
+async fn replace(tx: &mut Tx<'_>, add: &Add, old: &packages::Package) -> Result<()> {
+    let Add { target, repository, package, replaces, companions, publish_delay, .. } = add;
+    if !replaces {
+        return Err(Error::PackageExists { path: package.path.clone() });
+    }
+    let mut channels = drop_package(tx, *repository, old, add.review_due).await?;
+    for companion in companions {
+        if let Some(companion) = packages::find(tx, *repository, companion).await? {
+            channels.append(&mut drop_package(tx, *repository, &companion, add.review_due).await?);
+        }
+    }
+    for channel in &channels {
+        ask_for_index(tx, target, (*repository, channel), *publish_delay, package.created_at).await?;
+    }
+    let mut entry = about(
+        add.actor.did("package.replace", &target.name, package.created_at),
+        Some(package.path.clone()),
+        Some(old.package.digest),
+    );
+    entry.detail = Some(format!("by {}", package.digest));
+    Ok(audit::append(tx, &entry).await?)
 }
 
 /// Puts a package into its list and asks for the index. False if it stands there already.

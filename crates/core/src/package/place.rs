@@ -21,7 +21,7 @@ impl Core {
     /// [`Error::RepositoryUnknown`], [`Error::FileUnknown`].
     pub async fn place_package(&self, target: &Target, path: &str, place: Place, actor: &Actor) -> Result<bool> {
         let placed =
-            self.write_with_order(self.order_of(target, path, place, actor), |tx, m| Box::pin(put(tx, m))).await?;
+            self.write_with_order(self.order_of(target, path, place, actor)?, |tx, m| Box::pin(put(tx, m))).await?;
         self.inner.work.notify_one();
         Ok(placed)
     }
@@ -32,14 +32,14 @@ impl Core {
     /// # Errors
     /// [`Error::RepositoryUnknown`], [`Error::FileUnknown`].
     pub async fn displace_package(&self, target: &Target, path: &str, place: Place, actor: &Actor) -> Result<bool> {
-        let args = self.order_of(target, path, place, actor);
+        let args = self.order_of(target, path, place, actor)?;
         let displaced = self.write_with_order(args, |tx, m| Box::pin(take(tx, m))).await?;
         self.inner.work.notify_one();
         Ok(displaced)
     }
 
-    fn order_of(&self, target: &Target, path: &str, place: Place, actor: &Actor) -> Move {
-        Move { of: self.take_of(target, path, actor), place }
+    fn order_of(&self, target: &Target, path: &str, place: Place, actor: &Actor) -> Result<Move> {
+        Ok(Move { of: self.take_of(target, path, actor)?, place })
     }
 }
 

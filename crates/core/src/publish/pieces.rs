@@ -3,6 +3,9 @@
 //! A piece covers the positions from its first up to the next piece's first. A change makes the piece that covers it dirty;
 //! neighbouring dirty pieces are one stretch, which is read again and cut anew. What comes after a well-filled last piece begins
 //! a new one, so that adding at the end costs little; when many small pieces lie side by side they are made one stretch too.
+//!
+//! A list may have groups, which no piece divides: then a piece covers everything from the lowest position that its first group could
+//! have up to the highest of its last.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -171,6 +174,8 @@ fn merge_small(current: &[generations::Piece], wanted: u64, dirty: &mut [bool]) 
 /// Rendered packages on their way into pieces.
 #[derive(Default)]
 struct Cutter {
+    /// What ends the name of a group, where there are groups.
+    separator: Option<char>,
     content: Vec<u8>,
     /// Where each package's part ends, and its position.
     ends: Vec<(usize, String)>,
@@ -184,12 +189,26 @@ struct Cut {
     entries: u64,
 }
 
+/// The name of a position's group with the separator, or the position itself where it is in none.
+fn group(position: &str, separator: Option<char>) -> &str {
+    let end = separator.and_then(|separator| Some(position.find(separator)? + separator.len_utf8()));
+    &position[..end.unwrap_or(position.len())]
+}
+
 impl Cutter {
-    /// Takes the front off, up to the first package that ends at or behind `bytes`.
-    fn cut(&mut self, bytes: usize) -> Option<Cut> {
+    /// Takes the front off, up to the first package that ends at or behind `bytes`, and the rest of its group. Unless that was
+    /// `all`, more of it may come: then nothing is taken.
+    fn cut(&mut self, bytes: usize, all: bool) -> Option<Cut> {
         let count = self.ends.partition_point(|(end, _)| *end < bytes) + 1;
-        let count = count.min(self.ends.len());
-        let (first, last) = (self.ends.first()?.1.clone(), self.ends.get(count.checked_sub(1)?)?.1.clone());
+        let count = self.group_end(count.min(self.ends.len()));
+        if count == self.ends.len() && !all && self.separator.is_some() {
+            return None;
+        }
+        let (first, last) = (&self.ends.first()?.1, &self.ends.get(count.checked_sub(1)?)?.1);
+        let (first, last) = match self.separator {
+            None => (first.clone(), last.clone()),
+            Some(_) => (group(first, self.separator).to_owned(), format!("{}\u{10ffff}", group(last, self.separator))),
+        };
         let size = self.ends[count - 1].0;
         let rest = self.content.split_off(size);
         let content = std::mem::replace(&mut self.content, rest).into();
@@ -198,6 +217,13 @@ impl Cutter {
             *end -= size;
         }
         Some(Cut { content, first, last, entries: count as u64 })
+    }
+
+    /// So many packages and those that are in one group with the last of them.
+    fn group_end(&self, count: usize) -> usize {
+        let Some(last) = count.checked_sub(1).and_then(|last| self.ends.get(last)) else { return count };
+        let of = |position| group(position, self.separator);
+        count + self.ends[count..].iter().take_while(|(_, position)| of(position) == of(&last.1)).count()
     }
 }
 
@@ -226,6 +252,29 @@ impl Publication {
         plan_of: &ListPlan<'_>,
         render: Render<'_>,
     ) -> std::result::Result<Vec<Piece>, IndexError> {
+        self.pieces(plan_of, None, render).await
+    }
+
+    /// The same for a list whose positions begin with the name of a group, a separator behind it. A group lies in one piece whole, and
+    /// is rendered whole or not at all.
+    ///
+    /// # Errors
+    /// Those of [`Self::list`].
+    pub async fn list_of_groups(
+        &mut self,
+        plan_of: &ListPlan<'_>,
+        separator: char,
+        render: Render<'_>,
+    ) -> std::result::Result<Vec<Piece>, IndexError> {
+        self.pieces(plan_of, Some(separator), render).await
+    }
+
+    async fn pieces(
+        &mut self,
+        plan_of: &ListPlan<'_>,
+        separator: Option<char>,
+        render: Render<'_>,
+    ) -> std::result::Result<Vec<Piece>, IndexError> {
         let ListPlan { part, kind, piece_bytes, .. } = *plan_of;
         let args = (self.repository, self.channel.as_str(), part, kind);
         let current = self.core.inner.db.read(&args, |tx, (repository, channel, part, kind)| {
@@ -236,7 +285,7 @@ impl Publication {
         for step in plan(current, &self.changes, part, piece_bytes as u64) {
             match step {
                 Step::Keep(piece) => rows.push(piece),
-                Step::Make(bounds) => self.make(plan_of, bounds, render, &mut rows).await?,
+                Step::Make(bounds) => self.make(plan_of, (bounds, separator), render, &mut rows).await?,
             }
         }
         let pieces = rows.iter().map(piece).collect::<Result<_>>()?;
@@ -247,14 +296,14 @@ impl Publication {
     async fn make(
         &self,
         plan: &ListPlan<'_>,
-        bounds: Bounds,
+        (bounds, separator): (Bounds, Option<char>),
         render: Render<'_>,
         rows: &mut Vec<generations::Piece>,
     ) -> std::result::Result<(), IndexError> {
         let ListPlan { part, kind, piece_bytes: wanted, .. } = *plan;
         let (channel, part, kind) = (self.channel.clone(), part.to_owned(), kind.to_owned());
         let mut stretch = placements::Stretch { channel, part, kind, from: bounds.from, until: bounds.until };
-        let mut cutter = Cutter::default();
+        let mut cutter = Cutter { separator, ..Cutter::default() };
         loop {
             let args = (self.repository, &stretch);
             let page =
@@ -269,15 +318,21 @@ impl Publication {
                 render(&Package::from(package), &fragment, &mut cutter.content)?;
                 cutter.ends.push((cutter.content.len(), position));
             }
-            while cutter.content.len() >= 2 * wanted {
-                self.keep(plan, cutter.cut(wanted), rows).await?;
+            while cutter.content.len() >= 2 * wanted
+                && let Some(cut) = cutter.cut(wanted, false)
+            {
+                self.keep(plan, Some(cut), rows).await?;
             }
         }
+        // One large group may have kept smaller ones waiting.
+        while cutter.content.len() >= 2 * wanted {
+            self.keep(plan, cutter.cut(wanted, true), rows).await?;
+        }
         if cutter.content.len() > wanted + wanted / 2 {
-            self.keep(plan, cutter.cut(cutter.content.len() / 2), rows).await?;
+            self.keep(plan, cutter.cut(cutter.content.len() / 2, true), rows).await?;
         }
         let rest = cutter.content.len();
-        Ok(self.keep(plan, cutter.cut(rest), rows).await?)
+        Ok(self.keep(plan, cutter.cut(rest, true), rows).await?)
     }
 
     /// Stores a piece in all its forms.
@@ -381,10 +436,29 @@ mod tests {
             cutter.content.extend_from_slice(&[b'0' + n; 10]);
             cutter.ends.push((cutter.content.len(), n.to_string()));
         }
-        let first = cutter.cut(25).unwrap();
+        let first = cutter.cut(25, false).unwrap();
         assert_eq!((first.content.len(), first.first.as_str(), first.last.as_str(), first.entries), (30, "0", "2", 3));
-        let rest = cutter.cut(cutter.content.len()).unwrap();
+        let rest = cutter.cut(cutter.content.len(), false).unwrap();
         assert_eq!((rest.content.len(), rest.first.as_str(), rest.last.as_str(), rest.entries), (70, "3", "9", 7));
-        assert!(cutter.cut(10).is_none());
+        assert!(cutter.cut(10, true).is_none());
+    }
+
+    #[test]
+    fn pieces_do_not_end_inside_a_group() {
+        let mut cutter = Cutter { separator: Some(' '), ..Cutter::default() };
+        for position in ["a 1", "a 2", "b 1", "b 2", "b 3", "c 1"] {
+            cutter.content.extend_from_slice(&[b'x'; 10]);
+            cutter.ends.push((cutter.content.len(), position.to_owned()));
+        }
+        let first = cutter.cut(25, false).unwrap();
+        assert_eq!((first.first.as_str(), first.last.as_str(), first.entries), ("a ", "b \u{10ffff}", 5));
+        assert!(cutter.cut(5, false).is_none(), "more of the group may come");
+        assert_eq!(cutter.cut(5, true).unwrap().entries, 1);
+        // A new first or last of a group changes the piece that has the group.
+        let pieces = pieces(&[("a ", "b \u{10ffff}", 100), ("c ", "c \u{10ffff}", 100)]);
+        for (position, steps) in [("c 0", ["a ", "c .."]), ("c 9", ["a ", "c .."]), ("b 9", ["..c ", "c "])] {
+            assert_eq!(told(&plan(pieces.clone(), &changed(&[position]), "", 100)), steps, "{position}");
+        }
+        assert_eq!(told(&plan(pieces, &changed(&["d 1"]), "", 100)), ["a ", "c ", "c \u{10ffff}\u{1}.."]);
     }
 }

@@ -86,6 +86,15 @@ pub async fn insert_fragment(tx: &mut Tx<'_>, package: i64, kind: &str, content:
     Ok(())
 }
 
+/// What one kind of index says of a package.
+///
+/// # Errors
+/// Those of the database.
+pub async fn fragment(tx: &mut Tx<'_>, package: i64, kind: &str) -> Result<Option<Vec<u8>>> {
+    let sql = "SELECT content FROM package_fragments WHERE package_id = ?1 AND kind = ?2";
+    tx.query_opt(sql, &[&package, &kind]).await?.map(|row| row.get(0)).transpose()
+}
+
 /// The package at a path.
 ///
 /// # Errors

@@ -8,6 +8,7 @@ use wharf_apt::Apt;
 use wharf_auth::Auth;
 use wharf_core::{Core, Entropy, Parts};
 use wharf_db::Db;
+use wharf_helm::Helm;
 use wharf_oci::Oci;
 use wharf_storage::Storage;
 use wharf_storage::bucket::{self, Bucket};
@@ -29,7 +30,7 @@ pub(super) struct Front {
 
 /// Every format is one line here.
 fn doors() -> Vec<Box<dyn Door>> {
-    vec![Box::new(Mounted::new(Oci)), Box::new(Mounted::new(Apt::default()))]
+    vec![Box::new(Mounted::new(Oci)), Box::new(Mounted::new(Apt::default())), Box::new(Mounted::new(Helm::default()))]
 }
 
 /// Opens database and storage, and puts the use cases over them. `locked` says what to do if another server has them.

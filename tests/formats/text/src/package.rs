@@ -36,7 +36,7 @@ pub(crate) fn inspect(file: &mut dyn Read, arrival: &Arrival) -> Result<Contents
     let path = format!("{}/packages/{name}_{version}{ending}.txt", arrival.channel);
     let fragments = BTreeMap::from([(KIND.to_owned(), fragment.into_bytes())]);
     let (part, sorts_as) = (Some(String::new()), Some(path.clone()));
-    Ok(Contents { name, version, architecture, depends: Vec::new(), path, fragments, part, sorts_as })
+    Ok(Contents { name, version, architecture, path, fragments, part, sorts_as, ..Contents::default() })
 }
 
 fn refused(why: impl Into<String>) -> InspectError {

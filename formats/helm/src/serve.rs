@@ -1,0 +1,110 @@
+//! Answers: the index, charts and provenance files.
+
+use std::ops::Range;
+
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue};
+use http::request::Parts;
+use http::{Method, Response, StatusCode};
+use wharf_auth::Operation;
+use wharf_core::{ByteStream, Error as CoreError, Pull};
+use wharf_types::{Digest, RepoName};
+use wharf_wire::{Body, Part, bytes, empty, etag, is_unchanged, stream};
+
+use crate::add::json;
+use crate::index::{self, INDEX};
+use crate::{Call, Error, NAME};
+
+const CHART: &str = "application/gzip";
+const SIGNATURE: &str = "application/pgp-signature";
+/// Asked for again each time, which costs an answer without a body where nothing has changed.
+const ASK_AGAIN: HeaderValue = HeaderValue::from_static("private, no-cache");
+
+/// A file and how it is handed out.
+struct Content<'a> {
+    digest: &'a Digest,
+    size: u64,
+    media_type: &'a str,
+}
+
+impl Call<'_> {
+    /// The index. A repository that is not there yet is an empty one to who may pull from it: clients add it before the first push.
+    pub(crate) async fn index(&self, name: &RepoName, head: &Parts) -> Result<Response<Body>, Error> {
+        let found = match self.core.index_file(&self.target(name), "", INDEX).await {
+            Ok(found) => found,
+            Err(error @ (CoreError::RepositoryUnknown(_) | CoreError::FileUnknown(_))) => {
+                return self.empty_index(name, head, error).await;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let file = &found.file;
+        let content = Content { digest: &file.digest, size: file.size, media_type: &file.media_type };
+        content.answer(head, async |range| Ok(self.core.open_index_file(&found, range).await?)).await
+    }
+
+    async fn empty_index(&self, name: &RepoName, head: &Parts, unknown: CoreError) -> Result<Response<Body>, Error> {
+        match self.core.project(name.project()).await {
+            Ok(_) => {}
+            Err(CoreError::ProjectUnknown(_)) => return Err(unknown.into()),
+            Err(error) => return Err(error.into()),
+        }
+        let text = index::empty(name, self.core.clock().now());
+        let mut response = Response::new(if head.method == Method::HEAD { empty() } else { bytes(text) });
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(index::MEDIA_TYPE));
+        headers.insert(CACHE_CONTROL, ASK_AGAIN);
+        Ok(response)
+    }
+
+    pub(crate) async fn file(&self, name: &RepoName, path: &str, head: &Parts) -> Result<Response<Body>, Error> {
+        let blob = self.core.package(&self.target(name), path).await?;
+        let media_type = if path.ends_with(".prov") { SIGNATURE } else { CHART };
+        if head.method == Method::GET && !is_unchanged(&head.headers, &etag(&blob.digest.to_string())) {
+            let (identity, action) = (self.permit.identity(), self.permit.op().name());
+            let pull = Pull { identity, action, format: NAME, name, tag: Some(path), digest: blob.digest };
+            self.core.pulled(&pull, self.context.source());
+        }
+        let content = Content { digest: &blob.digest, size: blob.size, media_type };
+        content.answer(head, async |range| Ok(self.core.open_blob(&blob, range).await?)).await
+    }
+
+    pub(crate) async fn remove(&self, name: &RepoName, path: &str) -> Result<Response<Body>, Error> {
+        self.core.remove_package(&self.target(name), path, &self.actor()).await?;
+        Ok(json(&serde_json::json!({ "deleted": true })))
+    }
+
+    pub(crate) async fn health(&self, name: &RepoName) -> Result<Response<Body>, Error> {
+        self.core.repository(&self.target(name)).await?;
+        Ok(json(&serde_json::json!({ "healthy": true })))
+    }
+}
+
+impl Content<'_> {
+    /// All of it, the part that is asked for, or word that the client has it.
+    async fn answer(
+        &self,
+        head: &Parts,
+        open: impl AsyncFnOnce(Range<u64>) -> Result<ByteStream, Error>,
+    ) -> Result<Response<Body>, Error> {
+        let tag = etag(&self.digest.to_string());
+        if is_unchanged(&head.headers, &tag) {
+            return Ok(described(&tag, StatusCode::NOT_MODIFIED, empty()));
+        }
+        let part = Part::asked(head, || tag.clone(), self.size).ok_or(Error::RangeNotSatisfiable(self.size))?;
+        let unread = head.method == Method::HEAD || part.range.is_empty();
+        let body = if unread { empty() } else { stream(open(part.range.clone()).await?) };
+        let mut response = described(&tag, part.status, body);
+        let headers = response.headers_mut();
+        headers.extend(HeaderValue::from_str(self.media_type).ok().map(|kind| (CONTENT_TYPE, kind)));
+        part.describe(headers, self.size);
+        Ok(response)
+    }
+}
+
+fn described(tag: &str, status: StatusCode, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.extend(HeaderValue::from_str(tag).ok().map(|tag| (ETAG, tag)));
+    headers.insert(CACHE_CONTROL, ASK_AGAIN);
+    response
+}
