@@ -239,7 +239,7 @@ impl Publication {
             .inner
             .db
             .read(&args, |tx, (repository, channel)| Box::pin(placements::parts(tx, *repository, channel)));
-        Ok(parts.await.map_err(Error::from)?)
+        parts.await.map_err(Error::from)
     }
 
     /// The pieces of a list as they should be now. `render` is asked for those packages whose piece has changed; it must say
