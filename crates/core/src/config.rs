@@ -27,6 +27,8 @@ pub struct Config {
     pub history_retention: Duration,
     /// How long an index generation stays readable after the next one is published.
     pub generation_retention: Duration,
+    /// What kind of OpenPGP key a repository gets.
+    pub key_algorithm: crate::KeyAlgorithm,
     /// How long events wait for somebody to fetch them.
     pub event_retention: Duration,
     /// Blobs of so many bytes and more are fetched from the storage by the clients themselves, if it has links to give.
@@ -75,6 +77,7 @@ impl Default for Config {
             bin_retention: Duration::from_secs(7 * DAY),
             history_retention: Duration::from_secs(365 * DAY),
             generation_retention: Duration::from_secs(3 * DAY),
+            key_algorithm: crate::KeyAlgorithm::default(),
             event_retention: Duration::from_secs(7 * DAY),
             redirect_from: 1024 * 1024,
             redirect_lifetime: Duration::from_secs(10 * 60),

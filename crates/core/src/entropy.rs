@@ -19,6 +19,11 @@ impl Entropy {
         Self::new(|bytes| rand::Rng::fill_bytes(&mut rand::rng(), bytes))
     }
 
+    /// Fills a slice.
+    pub(crate) fn fill(&self, bytes: &mut [u8]) {
+        (self.0)(bytes);
+    }
+
     /// So many bytes.
     pub(crate) fn bytes<const N: usize>(&self) -> [u8; N] {
         let mut bytes = [0; N];

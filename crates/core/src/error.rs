@@ -75,6 +75,9 @@ pub enum Error {
     /// A rule for tags stands in the way, or is not there.
     #[error(transparent)]
     Rule(#[from] RuleError),
+    /// A key cannot be used so.
+    #[error(transparent)]
+    Key(#[from] crate::KeyError),
     /// What was deleted or moved does not come back.
     #[error(transparent)]
     SecondThought(#[from] SecondThought),

@@ -57,12 +57,13 @@ pub use recycle::{BinEntry, BinKind, BinOf, BinOutcome, Restored, Restoring, Sec
 pub use referrer::{Descriptor, Referrers};
 pub use repository::{Repository, Target};
 pub use scrub::{Damaged, Pass, Scrubbed, Scrubbing};
-pub use signing::{PublicKey, Signature};
+pub use signing::{KeyError, PublicKey, PublicKeys, RepositoryKey, Signature, TrustedKey, Verdict};
 pub use tag::{Act, RolledBack, Tag, TagMove};
 pub use tag_rule::{InvalidTagPattern, RuleError, TagPattern, TagRule};
 pub use trail::{AuditFilter, AuditKey, AuditLine, AuditOrder, AuditPage, InvalidAuditKey};
 pub use upload::Upload;
 pub use wharf_storage::{ByteStream, Depot, Space};
+pub use wharf_trust::openpgp::{Algorithm as KeyAlgorithm, Certificate, Signer, Unverified, armored};
 
 /// What a [`Core`] is made of. The binary chooses the pieces.
 pub struct Parts {

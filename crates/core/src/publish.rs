@@ -17,6 +17,7 @@ pub(crate) use order::{Order, PUBLISH, Turns, ask_for_index};
 pub(crate) use published::Announcements;
 
 use crate::repository::Target;
+use crate::signing::Signers;
 use crate::{Core, Error, IndexError, Package, Result, Signature};
 pub use file::{IndexFile, NewFile, Segment};
 use pieces::Changes;
@@ -34,6 +35,10 @@ pub struct Publication {
     lists: Vec<generations::List>,
     files: Vec<generations::File>,
     keeps_current: bool,
+    format: FormatName,
+    /// The generation that was current when the work began.
+    before: Option<i64>,
+    signers: Option<Signers>,
 }
 
 struct Flip {
@@ -44,6 +49,7 @@ struct Flip {
     files: Vec<generations::File>,
     /// Nothing but the changes is written: the current generation has them all.
     keeps_current: bool,
+    signed_by: String,
     format: FormatName,
     name: RepoName,
     /// The generation that was current when the work began.
@@ -154,6 +160,48 @@ impl Publication {
         self.core.sign(self.repository, message).await
     }
 
+    /// Signs a text with every active OpenPGP key of the repository, two during a rotation, around the text itself: `InRelease`. A
+    /// key is made if there is none. Blanks at the ends of lines go.
+    ///
+    /// # Errors
+    /// Those of the database, and a key that the instance key does not open.
+    pub async fn clear_sign(&mut self, text: &str) -> Result<String> {
+        let now = self.now();
+        let keys = &self.signers().await?.keys;
+        wharf_trust::openpgp::clear_sign(text, keys, now).map_err(crate::signing::unusable)
+    }
+
+    /// Signs with every active OpenPGP key of the repository, as one armored file beside what is signed: `Release.gpg`,
+    /// `repomd.xml.asc`. A key is made if there is none.
+    ///
+    /// # Errors
+    /// Those of the database, and a key that the instance key does not open.
+    pub async fn sign_detached(&mut self, data: &[u8]) -> Result<String> {
+        let now = self.now();
+        let keys = &self.signers().await?.keys;
+        wharf_trust::openpgp::sign_detached(data, keys, now).map_err(crate::signing::unusable)
+    }
+
+    /// Whether other OpenPGP keys sign now than signed the current generation: then [`keep_current`](Self::keep_current) must not be
+    /// said, though no package has changed.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn keys_have_changed(&self) -> Result<bool> {
+        self.core.keys_have_changed(self.repository, self.before).await
+    }
+
+    async fn signers(&mut self) -> Result<&Signers> {
+        let signers = match self.signers.take() {
+            Some(signers) => signers,
+            None => {
+                let target = Target::new(self.format, self.name.clone());
+                self.core.signers(&target, self.repository).await?
+            }
+        };
+        Ok(self.signers.insert(signers))
+    }
+
     /// Nothing has changed: what was added is dropped and the current generation stays.
     pub fn keep_current(&mut self) {
         self.keeps_current = true;
@@ -181,6 +229,9 @@ impl Core {
             lists: Vec::new(),
             files: Vec::new(),
             keeps_current: false,
+            format,
+            before,
+            signers: None,
         };
         self.format_of(&target)?.index(&mut publication).await.map_err(|error| match error {
             IndexError::Core(error) => error,
@@ -194,6 +245,7 @@ impl Core {
             lists: publication.lists,
             files: publication.files,
             keeps_current: publication.keeps_current,
+            signed_by: publication.signers.map(|signers| signers.ids).unwrap_or_default(),
             format,
             name: target.name,
             before,
@@ -240,7 +292,7 @@ async fn make_current(tx: &mut Tx<'_>, flip: &Flip) -> Result<()> {
     if flip.keeps_current {
         return Ok(());
     }
-    let generation = generations::create(tx, *repository, channel, *at).await?;
+    let generation = generations::create(tx, *repository, channel, &flip.signed_by, *at).await?;
     for file in files {
         generations::add_file(tx, generation, *repository, file).await?;
     }

@@ -1,12 +1,17 @@
 //! Keys that sign indexes: one per repository, made when first needed, kept sealed with the instance key.
 
+mod keyring;
+mod openpgp;
+
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use wharf_db::Durability;
-use wharf_db::catalog::signing_keys::{self, SigningKey};
-use wharf_types::Timestamp;
+use wharf_db::catalog::signing_keys::{self, NewKey, SigningKey};
 
 use crate::repository::Target;
 use crate::{Core, Error, Result};
+pub use keyring::{TrustedKey, Verdict};
+pub(crate) use openpgp::Signers;
+pub use openpgp::{PublicKeys, RepositoryKey};
 
 const KIND: &str = "ed25519";
 const PURPOSE: &str = "signing-keys";
@@ -29,20 +34,33 @@ pub struct Signature {
     pub signature: Vec<u8>,
 }
 
-struct NewKey {
-    repository: i64,
-    public: Vec<u8>,
-    secret: Vec<u8>,
-    at: Timestamp,
+/// Why a key cannot be used so.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// It is none, or not one for this.
+    #[error("the key cannot be used: {0}")]
+    Invalid(String),
+    /// No such key is in use here.
+    #[error("there is no key {0} in use here")]
+    Unknown(String),
+    /// It signs for this repository already.
+    #[error("the key {0} signs for this repository already")]
+    Exists(String),
+    /// Something has to sign.
+    #[error("it is the only key that signs for this repository: rotate it or import another first")]
+    Last,
+    /// There are enough.
+    #[error("there are {0} keys already: retire or remove one first")]
+    TooMany(usize),
 }
 
 impl From<SigningKey> for PublicKey {
     fn from(key: SigningKey) -> Self {
-        Self { kind: key.kind, public: key.public }
+        Self { kind: KIND.to_owned(), public: key.public }
     }
 }
 
-fn unusable(error: impl std::fmt::Display) -> Error {
+pub(crate) fn unusable(error: impl std::fmt::Display) -> Error {
     Error::Inconsistent(format!("a signing key cannot be used: {error}"))
 }
 
@@ -69,7 +87,7 @@ impl Core {
     }
 
     async fn active_keys(&self, repository: i64) -> Result<Vec<SigningKey>> {
-        let active = self.inner.db.read(&repository, |tx, id| Box::pin(signing_keys::active(tx, *id))).await;
+        let active = self.inner.db.read(&repository, |tx, id| Box::pin(signing_keys::active(tx, *id, KIND))).await;
         let active = active.map_err(Error::from)?;
         if active.is_empty() { self.make_key(repository).await } else { Ok(active) }
     }
@@ -79,14 +97,18 @@ impl Core {
         let pkcs8 = pair.to_pkcs8().map_err(unusable)?;
         let secret = self.inner.instance_key.seal(PURPOSE, pkcs8.as_ref()).map_err(unusable)?;
         let public = pair.public_key().as_ref().to_vec();
-        let args = NewKey { repository, public, secret, at: self.inner.clock.now() };
-        let made = self.inner.db.write(Durability::Full, args, |tx, new| {
+        let at = self.inner.clock.now();
+        self.first_key(NewKey { repository, kind: KIND, public, secret, fingerprint: None, at }).await
+    }
+
+    /// Writes a repository's first key of a kind down. Of two that make one at once both get the same.
+    async fn first_key(&self, key: NewKey) -> Result<Vec<SigningKey>> {
+        let made = self.inner.db.write(Durability::Full, key, |tx, new| {
             Box::pin(async move {
-                // Two that ask at once get one key.
-                if signing_keys::active(tx, new.repository).await?.is_empty() {
-                    signing_keys::insert(tx, new.repository, KIND, &new.public, &new.secret, new.at).await?;
+                if signing_keys::active(tx, new.repository, new.kind).await?.is_empty() {
+                    signing_keys::insert(tx, new).await?;
                 }
-                Ok::<_, Error>(signing_keys::active(tx, new.repository).await?)
+                Ok::<_, Error>(signing_keys::active(tx, new.repository, new.kind).await?)
             })
         });
         made.await

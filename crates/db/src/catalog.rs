@@ -18,6 +18,7 @@ pub mod manifests;
 pub mod packages;
 pub mod pins;
 pub mod placements;
+pub mod project_keys;
 pub mod projects;
 pub mod purges;
 pub mod repositories;

@@ -15,6 +15,7 @@ mod endpoint;
 mod grants;
 mod groups;
 mod jobs;
+mod keys;
 mod manifests;
 mod openapi;
 mod page;

@@ -47,6 +47,10 @@ enum Command {
     TagRule(command::tag_rule::Args),
     /// Manifests of a repository.
     Manifest(command::manifest::Args),
+    /// OpenPGP keys that sign the index of a repository.
+    Key(command::key::Args),
+    /// OpenPGP keys whose owners a project trusts to sign what they upload.
+    Keyring(command::key::Keyring),
     /// Collects what nothing uses, now.
     Gc(command::gc::Args),
     /// Says why a digest is kept.
@@ -93,6 +97,8 @@ impl Cli {
             Command::Tag(args) => args.run(),
             Command::TagRule(args) => args.run(),
             Command::Manifest(args) => args.run(),
+            Command::Key(args) => args.run(),
+            Command::Keyring(args) => args.run(),
             Command::Gc(args) => args.run(),
             Command::Why(args) => args.run(),
             Command::Purge(args) => args.run(),

@@ -11,6 +11,7 @@ pub(crate) mod gc;
 pub(crate) mod grant;
 pub(crate) mod group;
 pub(crate) mod job;
+pub(crate) mod key;
 pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod manifest;

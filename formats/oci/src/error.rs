@@ -177,6 +177,7 @@ fn core_said(error: &wharf_core::Error) -> Said {
         | E::Storage(_)
         | E::Db(_)
         | E::PinLost
+        | E::Key(_)
         | E::Depot(_)
         | E::Backup(_)
         | E::PurgeBreaks(_)

@@ -55,13 +55,14 @@ pub struct List {
     pub pieces: Vec<Piece>,
 }
 
-/// Begins a generation: nothing points at it yet.
+/// Begins a generation: nothing points at it yet. `signed_by` names the OpenPGP keys that signed it.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn create(tx: &mut Tx<'_>, repository: i64, channel: &str, at: Timestamp) -> Result<i64> {
-    let sql = "INSERT INTO generations (repository_id, channel, created_at) VALUES (?1, ?2, ?3) RETURNING id";
-    let row = tx.query_opt(sql, &[&repository, &channel, &at]).await?;
+pub async fn create(tx: &mut Tx<'_>, repository: i64, channel: &str, signed_by: &str, at: Timestamp) -> Result<i64> {
+    let sql = "INSERT INTO generations (repository_id, channel, signed_by, created_at) VALUES (?1, ?2, ?3, ?4)
+               RETURNING id";
+    let row = tx.query_opt(sql, &[&repository, &channel, &signed_by, &at]).await?;
     row.ok_or_else(|| crate::Error::Corrupt { what: "no id for a new generation".into() })?.get(0)
 }
 
@@ -197,6 +198,24 @@ pub async fn publish(tx: &mut Tx<'_>, repository: i64, channel: &str, generation
 pub async fn head(tx: &mut Tx<'_>, repository: i64, channel: &str) -> Result<Option<i64>> {
     let sql = "SELECT generation_id FROM generation_heads WHERE repository_id = ?1 AND channel = ?2";
     tx.query_opt(sql, &[&repository, &channel]).await?.map(|row| row.get(0)).transpose()
+}
+
+/// Which OpenPGP keys signed a generation; empty where none did.
+///
+/// # Errors
+/// Those of the database.
+pub async fn signed_by(tx: &mut Tx<'_>, generation: i64) -> Result<String> {
+    let row = tx.query_opt("SELECT signed_by FROM generations WHERE id = ?1", &[&generation]).await?;
+    Ok(row.map(|row| row.get::<Option<String>>(0)).transpose()?.flatten().unwrap_or_default())
+}
+
+/// The channels of a repository that have an index.
+///
+/// # Errors
+/// Those of the database.
+pub async fn channels(tx: &mut Tx<'_>, repository: i64) -> Result<Vec<String>> {
+    let sql = "SELECT channel FROM generation_heads WHERE repository_id = ?1 ORDER BY channel";
+    tx.query(sql, &[&repository]).await?.iter().map(|row| row.get(0)).collect()
 }
 
 fn file(row: &Row) -> Result<(i64, File)> {

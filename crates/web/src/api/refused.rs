@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use wharf_auth::IdentityError;
-use wharf_core::{Error, RuleError, SecondThought};
+use wharf_core::{Error, KeyError, RuleError, SecondThought};
 
 use super::problem::Problem;
 
@@ -43,6 +43,7 @@ impl From<Error> for Problem {
                 Self::conflict("in-use", &error)
             }
             Error::Rule(rule) => rule.into(),
+            Error::Key(key) => key.into(),
             Error::SecondThought(thought) => thought.into(),
             // The API has no uploads and makes no indexes: these would be mistakes of this program.
             _ => Self::internal(&error),
@@ -58,6 +59,17 @@ impl From<&RuleError> for Problem {
             RuleError::Exists(_) => Self::conflict("exists", error).hint("remove it first: a rule is not changed"),
             RuleError::Unknown(_) => Self::not_found(error),
             RuleError::TooMany(_) | RuleError::TooManyExclusions(_) => Self::invalid(error),
+        }
+    }
+}
+
+impl From<&KeyError> for Problem {
+    fn from(error: &KeyError) -> Self {
+        match error {
+            KeyError::Invalid(_) | KeyError::TooMany(_) => Self::invalid(error),
+            KeyError::Unknown(_) => Self::not_found(error),
+            KeyError::Exists(_) => Self::conflict("exists", error),
+            KeyError::Last => Self::conflict("refused", error),
         }
     }
 }

@@ -11,8 +11,8 @@ use super::endpoint::Rule::{self, Anyone, Catalog, OwnAccount, Project, Reposito
 use super::endpoint::{Endpoint, row};
 use super::page::PAGE;
 use super::{
-    account, audit, backups, bin, collection, grants, groups, jobs, manifests, projects, purge, repositories, robots,
-    server, tag_rules, tags, tokens, users,
+    account, audit, backups, bin, collection, grants, groups, jobs, keys, manifests, projects, purge, repositories,
+    robots, server, tag_rules, tags, tokens, users,
 };
 
 /// All rows. The first whose path fits answers.
@@ -137,6 +137,9 @@ fn in_projects() -> Vec<Endpoint> {
         row(GET, "/api/v1/projects/{project}/bin", "bin.list-project", Project(Delete), bin::of_project, "What was deleted in a project and can be restored, deleted repositories among it, newest first").query(&PAGE),
         row(GET, "/api/v1/projects/{project}/tag-rules", "tag-rules.list", Project(View), tag_rules::list, "Rules that keep tags where they are"),
         row(POST, "/api/v1/projects/{project}/tag-rules", "tag-rules.add", Project(Configure), tag_rules::add, "Adds a rule that keeps tags where they are"),
+        row(GET, "/api/v1/projects/{project}/keyring", "keyring.list", Project(View), keys::keyring, "OpenPGP keys whose owners a project trusts to sign what they upload"),
+        row(POST, "/api/v1/projects/{project}/keyring", "keyring.add", Project(Configure), keys::trust, "Adds OpenPGP keys whose owners a project trusts, or brings them up to date"),
+        row(DELETE, "/api/v1/projects/{project}/keyring/{key}", "keyring.remove", Project(Configure), keys::distrust, "Removes a key from a project's keyring"),
         row(DELETE, "/api/v1/projects/{project}/tag-rules/{rule}", "tag-rules.remove", Project(Configure), tag_rules::remove, "Removes a rule for tags"),
     ]
 }
@@ -162,6 +165,11 @@ fn content() -> Vec<Endpoint> {
         row(GET, "/api/v1/repositories/{format}/{repository+}/-/bin", "bin.list-repository", Repository(Delete), bin::of_repository, "What was deleted in a repository and can be restored, newest first").query(&PAGE),
         row(POST, "/api/v1/repositories/{format}/{repository+}/-/bin/{entry}/restore", "bin.restore", Repository(Delete), bin::restore, "Restores an entry of the bin; a repository needs an owner"),
         row(DELETE, "/api/v1/repositories/{format}/{repository+}/-/bin/{entry}", "bin.empty", Repository(Govern), bin::empty, "Ends an entry of the bin before its time: it cannot be restored any more"),
+        row(GET, "/api/v1/repositories/{format}/{repository+}/-/keys", "keys.list", Repository(View), keys::list, "OpenPGP keys of a repository, newest first"),
+        row(POST, "/api/v1/repositories/{format}/{repository+}/-/keys", "keys.import", Repository(Govern), keys::import, "Brings a private key, which signs from now on beside those that are there"),
+        row(GET, "/api/v1/repositories/{format}/{repository+}/-/keys/export", "keys.export", Repository(View), keys::export, "The public keys that sign a repository's index now"),
+        row(POST, "/api/v1/repositories/{format}/{repository+}/-/keys/rotate", "keys.rotate", Repository(Govern), keys::rotate, "Makes another key; both sign until the old one is retired"),
+        row(DELETE, "/api/v1/repositories/{format}/{repository+}/-/keys/{key}", "keys.retire", Repository(Govern), keys::retire, "Lets a key sign no more"),
         row(GET, "/api/v1/repositories/{format}/{repository+}/-/tags", "tags.list", Repository(View), tags::list, "Tags by name").query(&PAGE),
         row(DELETE, "/api/v1/repositories/{format}/{repository+}/-/tags/{tag}", "tags.delete", Repository(Delete), tags::delete, "Deletes a tag; the manifest stays"),
         row(GET, "/api/v1/repositories/{format}/{repository+}/-/tags/{tag}/history", "tags.history", Repository(View), tags::history, "Where a tag pointed, newest first").query(&PAGE),

@@ -175,6 +175,7 @@ impl Config {
         set(&mut core.accept_sparse_images, Some(self.is_on("push.accept_sparse_images")));
         set(&mut core.manifest_memory, self.size("limits.manifest_memory"));
         set(&mut core.publish_delay, self.span("publish.delay"));
+        set(&mut core.key_algorithm, self.text("publish.key").and_then(|word| word.parse().ok()));
         set(&mut core.job_lease, self.span("jobs.lease"));
         set(&mut core.job_attempts, self.number("jobs.attempts"));
         set(&mut core.job_poll, self.span("jobs.poll"));

@@ -367,6 +367,12 @@ pub(crate) static SETTINGS: &[Setting] = &[
         Is("200ms"),
         "How long a burst of uploads may delay the package index that lists them.",
     ),
+    setting(
+        "publish.key",
+        Choice(&["ed25519", "rsa4096"]),
+        Is("ed25519"),
+        "What kind of OpenPGP key a new repository gets to sign its index: rsa4096 is for clients of before 2015.",
+    ),
     setting("jobs.workers", Number, Is("2"), "How many background jobs run at once."),
     setting(
         "jobs.attempts",

@@ -14,6 +14,11 @@ pub(crate) const INDEX_SIGNATURES: &str = "Index.sig";
 /// Names the list by its digest, and is signed itself.
 pub(crate) const RELEASE: &str = "Release";
 
+/// OpenPGP signatures of the release.
+pub(crate) const RELEASE_SIGNATURES: &str = "Release.asc";
+/// The release with OpenPGP signatures around it.
+pub(crate) const IN_RELEASE: &str = "InRelease";
+
 const TEXT: &str = "text/plain; charset=utf-8";
 /// Signatures in [`INDEX_SIGNATURES`]: a client that has read the list finds its signature so many publications later.
 const MOST_SIGNATURES: usize = 32;
@@ -28,7 +33,7 @@ pub(crate) async fn publish(publication: &mut Publication, piece_bytes: usize) -
     let ours: Vec<String> = signed.iter().map(|signature| format!("{digest} {}\n", line(signature))).collect();
     let before = signatures(publication).await?;
     // Ed25519 always signs alike, so the same lines mean the same list and the same keys.
-    if before.starts_with(&ours) {
+    if before.starts_with(&ours) && !publication.keys_have_changed().await? {
         publication.keep_current();
         return Ok(());
     }
@@ -86,7 +91,11 @@ async fn release(publication: &mut Publication, digest: &Digest, size: u64) -> R
     let signed = publication.sign(head.as_bytes()).await?;
     let signatures = signed.iter().map(|signature| format!("Signature: {}\n", line(signature)));
     let whole: String = std::iter::once(head).chain(signatures).collect();
+    let beside = publication.sign_detached(whole.as_bytes()).await?;
+    let around = publication.clear_sign(&whole).await?;
     publication.add_whole(RELEASE, TEXT, Bytes::from(whole)).await?;
+    publication.add_whole(RELEASE_SIGNATURES, TEXT, Bytes::from(beside)).await?;
+    publication.add_whole(IN_RELEASE, TEXT, Bytes::from(around)).await?;
     Ok(())
 }
 

@@ -21,7 +21,7 @@ use wharf_types::FormatName;
 use wharf_wire::{Body, Context, Protocol, Scheme};
 
 pub use error::Error;
-pub use operation::{Channel, InvalidChannel, Op};
+pub use operation::{Channel, InvalidChannel, KeyForm, Op};
 
 /// The format's name.
 pub const NAME: FormatName = FormatName::new("text");
@@ -100,7 +100,7 @@ impl Protocol for Text {
             Op::RemovePackage { name, channel, path, wait } => call.remove_package(name, channel, path, *wait).await,
             Op::ReadIndex { name, channel, file } => call.index(name, channel, file, &head).await,
             Op::ReadIndexByHash { name, digest } => call.index_by_hash(name, digest, &head).await,
-            Op::ReadKeys { name } => call.keys(name).await,
+            Op::ReadKeys { name, form } => call.keys(name, *form).await,
             Op::ReadSetup { name } => call.setup(name).await,
         }
     }

@@ -43,6 +43,17 @@ impl fmt::Display for Channel {
     }
 }
 
+/// A form of keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyForm {
+    /// Plain Ed25519 keys, one a line.
+    Lines,
+    /// OpenPGP, armored.
+    Armored,
+    /// OpenPGP packets.
+    Binary,
+}
+
 /// A request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Op {
@@ -93,6 +104,8 @@ pub enum Op {
     ReadKeys {
         /// Repository.
         name: RepoName,
+        /// In which form.
+        form: KeyForm,
     },
     /// Read how to use the repository.
     ReadSetup {
@@ -104,7 +117,7 @@ pub enum Op {
 impl Op {
     fn repository(&self) -> (&RepoName, Verb) {
         match self {
-            Self::ReadKeys { name } | Self::ReadSetup { name } => (name, Verb::View),
+            Self::ReadKeys { name, .. } | Self::ReadSetup { name } => (name, Verb::View),
             Self::ReadPackage { name, .. } | Self::ReadIndex { name, .. } | Self::ReadIndexByHash { name, .. } => {
                 (name, Verb::Pull)
             }

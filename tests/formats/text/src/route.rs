@@ -5,8 +5,8 @@ use http::request::Parts;
 use wharf_types::{ProjectName, RepoName};
 use wharf_wire::{decode_segment, peer_repository, query_pairs};
 
-use crate::index::{INDEX, INDEX_SIGNATURES, RELEASE};
-use crate::{Channel, Error, Op};
+use crate::index::{IN_RELEASE, INDEX, INDEX_SIGNATURES, RELEASE, RELEASE_SIGNATURES};
+use crate::{Channel, Error, KeyForm, Op};
 
 /// Where packages go whose upload names no channel.
 const DEFAULT_CHANNEL: &str = "main";
@@ -29,7 +29,9 @@ pub(crate) fn parse(head: &Parts) -> Result<Op, Error> {
     };
     let request = Head { method: &head.method, query: head.uri.query() };
     match rest {
-        ["key"] => request.reads().map(|()| Op::ReadKeys { name }),
+        ["key"] => request.reads().map(|()| Op::ReadKeys { name, form: KeyForm::Lines }),
+        ["key.asc"] => request.reads().map(|()| Op::ReadKeys { name, form: KeyForm::Armored }),
+        ["key.gpg"] => request.reads().map(|()| Op::ReadKeys { name, form: KeyForm::Binary }),
         ["setup"] => request.reads().map(|()| Op::ReadSetup { name }),
         ["upload"] => request.add(name, &request.param("channel").unwrap_or_else(|| DEFAULT_CHANNEL.to_owned())),
         [channel, "upload"] => request.add(name, channel),
@@ -40,8 +42,8 @@ pub(crate) fn parse(head: &Parts) -> Result<Op, Error> {
             Ok(Op::ReadIndexByHash { name, digest: format!("{algorithm}:{hex}").parse()? })
         }
         [channel, file] => {
-            let file =
-                [INDEX, INDEX_SIGNATURES, RELEASE].into_iter().find(|known| known == file).ok_or(Error::NoSuchPath)?;
+            let files = [INDEX, INDEX_SIGNATURES, RELEASE, RELEASE_SIGNATURES, IN_RELEASE];
+            let file = files.into_iter().find(|known| known == file).ok_or(Error::NoSuchPath)?;
             request.reads()?;
             Ok(Op::ReadIndex { name, channel: channel.parse()?, file })
         }

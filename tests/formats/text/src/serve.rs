@@ -13,7 +13,7 @@ use wharf_types::{Digest, RepoName};
 use wharf_wire::{Body, Part, bytes, chunks, empty, etag, is_unchanged, stream};
 
 use crate::index::{INDEX, key_id};
-use crate::{Call, Channel, Error, NAME};
+use crate::{Call, Channel, Error, KeyForm, NAME};
 
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 /// Content under a digest never changes; who may read it does, so shared caches stay out.
@@ -121,7 +121,14 @@ impl Call<'_> {
         content.answer(head, async |range| Ok(self.core.open_index_file(found, range).await?)).await
     }
 
-    pub(crate) async fn keys(&self, name: &RepoName) -> Result<Response<Body>, Error> {
+    pub(crate) async fn keys(&self, name: &RepoName, form: KeyForm) -> Result<Response<Body>, Error> {
+        if form != KeyForm::Lines {
+            let keys = self.core.public_keys(&self.target(name)).await?;
+            let content = if form == KeyForm::Armored { keys.armored.into_bytes() } else { keys.binary };
+            let mut response = Response::new(bytes(content));
+            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/pgp-keys"));
+            return Ok(response);
+        }
         let keys = self.core.signing_keys(&self.target(name)).await?;
         let line =
             |key: &wharf_core::PublicKey| format!("{} {} {}\n", key_id(key), key.kind, STANDARD.encode(&key.public));

@@ -14,6 +14,7 @@ mod inspections;
 mod leases;
 mod loops;
 mod mounts;
+mod openpgp;
 mod refusals;
 mod removals;
 mod replicas;
