@@ -12,6 +12,7 @@ use wharf_oci::Oci;
 use wharf_testkit::TestServer;
 use wharf_types::{Digest, MediaType, Reference, RepoName, SubjectName, Tag};
 use wharf_wire::{ByteRange, Credentials, Page, Protocol, decode_segment, is_unchanged};
+use wharf_yum::Yum;
 
 const HEX: &str = "[0-9a-f]{64}";
 
@@ -242,6 +243,47 @@ proptest! {
                 prop_assert!(head.uri.path().contains('%') || head.uri.path().starts_with(&below));
             }
             prop_assert!(head.method != Method::GET || !op.name().contains("delete"));
+        }
+    }
+
+    #[test]
+    fn a_request_for_packages_is_about_the_repository_it_names_or_is_refused(
+        method in prop::sample::select(vec!["GET", "HEAD", "POST", "PUT", "DELETE"]),
+        mount in prop::sample::select(vec!["/yum", "/api/packages", "/repository", "/artifactory", "/service/rest/v1/components"]),
+        path in prop::collection::vec(prop_oneof![
+            text(),
+            prop::sample::select(vec![
+                "a", "rpm", "upload", "repodata", "repomd.xml", "Packages", "package", "zstd", "info", "a-1-1.noarch.rpm", "comps.xml", "",
+            ])
+            .prop_map(str::to_owned),
+            HEX.prop_map(|hex| format!("{hex}-primary.xml.gz")),
+        ], 0..7),
+        query in text(),
+    ) {
+        let Some(head) = head(method, &format!("{mount}/{}?{query}", path.join("/")), &[]) else { return Ok(()) };
+        if let Ok(op) = Yum::default().parse(&head) {
+            let told = format!("{:?}", op.access());
+            prop_assert!(told.contains("Repository"), "{told}");
+            prop_assert!(matches!(head.method, Method::GET | Method::HEAD) == op.name().contains("read") || op.name().contains("describe"));
+        }
+    }
+
+    #[test]
+    fn what_comes_for_a_repository_of_packages_is_understood_or_refused(
+        bytes in prop::collection::vec(any::<u8>(), 0..400),
+        xml in "(<(update|updates|comps|id|a)( a='[&;a-z<]{0,3}')?/?>|</(update|updates|comps|id|a)>|&#?[a-z0-9]{1,3};|<!--|-->|[a-z ]){0,20}",
+        yaml in "(document: modulemd\n|data:\n|  name: [a-z\\[{&*!]{1,4}\n|---\n|\\.\\.\\.\n|[-:\\[{&*!|> a-z]{0,6}\n){0,12}",
+    ) {
+        let lead = [&[0xed, 0xab, 0xee, 0xdb], [0; 92].as_slice(), &[0x8e, 0xad, 0xe8, 1], &bytes].concat();
+        for (section, content) in
+            [("", bytes.as_slice()), ("", &lead), ("updateinfo", xml.as_bytes()), ("comps", xml.as_bytes()), ("modules", yaml.as_bytes())]
+        {
+            let arrival = Arrival { section: section.to_owned(), ..Arrival::default() };
+            if let Ok(contents) = Yum::default().inspect(&mut &*content, &arrival) {
+                let folder = if section.is_empty() { "Packages" } else { section };
+                prop_assert!(contents.path.starts_with(folder), "{}", contents.path);
+                prop_assert!(contents.path.split('/').all(|part| !part.is_empty() && part != ".."), "{}", contents.path);
+            }
         }
     }
 

@@ -17,6 +17,7 @@ use wharf_storage::memory::Memory;
 use wharf_types::Clock;
 use wharf_web::api::Api;
 use wharf_wire::{Door, Mounted};
+use wharf_yum::Yum;
 
 use super::{backup, data, key};
 use crate::config::{self, Config};
@@ -30,7 +31,12 @@ pub(super) struct Front {
 
 /// Every format is one line here.
 fn doors() -> Vec<Box<dyn Door>> {
-    vec![Box::new(Mounted::new(Oci)), Box::new(Mounted::new(Apt::default())), Box::new(Mounted::new(Helm::default()))]
+    vec![
+        Box::new(Mounted::new(Oci)),
+        Box::new(Mounted::new(Apt::default())),
+        Box::new(Mounted::new(Helm::default())),
+        Box::new(Mounted::new(Yum::default())),
+    ]
 }
 
 /// Opens database and storage, and puts the use cases over them. `locked` says what to do if another server has them.

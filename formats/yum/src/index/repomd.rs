@@ -1,0 +1,54 @@
+//! `repomd.xml`: which files the metadata are, and what they hash to.
+
+use wharf_core::IndexFile;
+use wharf_types::Timestamp;
+
+use crate::xml::Xml;
+
+/// A file that is named.
+#[derive(Debug, Clone)]
+pub(super) struct Record {
+    kind: &'static str,
+    file: IndexFile,
+    /// Digest and size when it is unpacked; `None` if it is not packed.
+    open: Option<(String, u64)>,
+}
+
+impl Record {
+    /// A packed file, and what it unpacks to.
+    pub(super) fn packed(kind: &'static str, file: IndexFile, open: &IndexFile) -> Self {
+        Self { kind, file, open: Some((open.digest.hex().to_owned(), open.size)) }
+    }
+
+    /// A file as it is.
+    pub(super) fn plain(kind: &'static str, file: IndexFile) -> Self {
+        Self { kind, file, open: None }
+    }
+}
+
+/// The document. Files are named by their hash, so that a client in the middle of reading them is not disturbed by the next publication.
+pub(super) fn render(records: &[Record], at: Timestamp) -> String {
+    let at = at.as_secs().to_string();
+    let mut xml = Xml::default();
+    xml.raw("<?xml version=\"1.0\" encoding=\"UTF-8\"?>");
+    let names = [("xmlns", "http://linux.duke.edu/metadata/repo"), ("xmlns:rpm", "http://linux.duke.edu/metadata/rpm")];
+    xml.open(0, "repomd", &names);
+    xml.text(1, "revision", &at);
+    for Record { kind, file, open } in records {
+        let digest = file.digest.hex();
+        xml.open(1, "data", &[("type", kind)]);
+        xml.element(2, "checksum", &[("type", "sha256")], digest.as_ref());
+        if let Some((digest, _)) = open {
+            xml.element(2, "open-checksum", &[("type", "sha256")], digest);
+        }
+        xml.empty(2, "location", &[("href", &format!("repodata/{digest}-{}", file.path))]);
+        xml.text(2, "timestamp", &at);
+        xml.text(2, "size", &file.size.to_string());
+        if let Some((_, size)) = open {
+            xml.text(2, "open-size", &size.to_string());
+        }
+        xml.close(1, "data");
+    }
+    xml.close(0, "repomd");
+    xml.finish()
+}

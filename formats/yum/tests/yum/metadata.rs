@@ -1,0 +1,101 @@
+//! The files that clients read, through many publications.
+
+use wharf_testkit::TestServer;
+
+use crate::backend::on_every_database;
+use crate::shelf::{Shelf, between, package};
+
+on_every_database! {
+    both_doors_say_the_same,
+    files_of_old_metadata_can_still_be_read,
+    one_more_package_leaves_all_pieces_but_the_last,
+    a_mirror_list_leads_to_metadata_that_stay,
+    a_repo_file_names_the_repository,
+}
+
+async fn both_doors_say_the_same(server: &TestServer) {
+    let shelf = Shelf::new(server, "team/el9");
+    for n in 0..12 {
+        shelf.put("upload", package(&format!("p{n}"), "1-1")).await.assert_status(201);
+    }
+    shelf.add(package("last", "1-1")).await;
+    assert_eq!(shelf.listed().await.len(), 13);
+    assert_eq!(shelf.metadata().await, shelf.metadata_of("zstd/").await);
+    let repomd = shelf.get("zstd/repodata/repomd.xml").await.text();
+    assert!(repomd.contains("-primary.xml.zst\"") && !repomd.contains(".gz"), "{repomd}");
+    let path = between(&shelf.metadata().await["primary"], "<location href=\"", "\"").to_owned();
+    shelf.get(&format!("zstd/{path}")).await.assert_status(200);
+}
+
+async fn files_of_old_metadata_can_still_be_read(server: &TestServer) {
+    let shelf = Shelf::new(server, "team/el9");
+    let mut told = Vec::new();
+    for n in 0..5 {
+        shelf.add(package(&format!("p{n}"), "1-1")).await;
+        let repomd = shelf.get("repodata/repomd.xml").await;
+        repomd.assert_status(200).assert_header("cache-control", "private, no-cache");
+        let text = repomd.text();
+        told.extend(text.split("href=\"").skip(1).map(|rest| rest.split('"').next().expect("a path").to_owned()));
+    }
+    assert_eq!(told.len(), 15);
+    for path in told {
+        shelf
+            .get(&path)
+            .await
+            .assert_status(200)
+            .assert_header("cache-control", "private, max-age=31536000, immutable");
+        // The hash alone is not enough: it must be the file that the name says.
+        let wrong = path.replace("primary", "other").replace("filelists", "primary");
+        shelf.get(&wrong).await.assert_status(if wrong == path { 200 } else { 404 });
+    }
+}
+
+async fn one_more_package_leaves_all_pieces_but_the_last(server: &TestServer) {
+    let shelf = Shelf::new(server, "team/el9");
+    for n in 0..40 {
+        shelf.put("upload", package(&format!("p{n}"), "1-1")).await.assert_status(201);
+    }
+    shelf.add(package("q", "1-1")).await;
+    let target = wharf_core::Target::new(wharf_yum::NAME, "team/el9".parse().expect("a name"));
+    let segments = async || {
+        let file = server.core().index_file(&target, "", "primary.xml.gz").await.expect("a file");
+        file.segments()
+    };
+    let before = segments().await;
+    shelf.add(package("r", "1-1")).await;
+    let after = segments().await;
+    assert!(before.len() > 6, "{}", before.len());
+    // The first says how many there are, the last two are the piece that has grown and the end.
+    assert_ne!(before[0], after[0]);
+    assert_eq!(before[1..before.len() - 2], after[1..before.len() - 2]);
+    assert_eq!(shelf.listed().await.len(), 42);
+}
+
+async fn a_mirror_list_leads_to_metadata_that_stay(server: &TestServer) {
+    let shelf = Shelf::new(server, "team/el9");
+    shelf.add(package("a", "1-1")).await;
+    let door = async |list: &str| {
+        let url = shelf.get(list).await.assert_status(200).text();
+        url.trim_end().split_once("/yum/team/el9/").map(|(_, door)| door.to_owned()).expect("a URL of the repository")
+    };
+    let (then, zstd) = (door("mirrorlist").await, door("zstd/mirrorlist").await);
+    let before = shelf.metadata().await;
+    let path = shelf.add(package("b", "1-1")).await;
+    assert_eq!(shelf.metadata_of(&then).await, before);
+    assert_eq!(shelf.metadata_of(&zstd).await, before);
+    assert_ne!(door("mirrorlist").await, then);
+    assert_eq!(shelf.metadata_of(&door("mirrorlist").await).await, shelf.metadata().await);
+    // A package has one place, whatever the metadata that lead to it.
+    shelf.get(&format!("{then}{path}")).await.assert_status(200);
+    let hex = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    shelf.get(&format!("at/{hex}/repodata/repomd.xml")).await.assert_status(404);
+}
+
+async fn a_repo_file_names_the_repository(server: &TestServer) {
+    let shelf = Shelf::new(server, "team/el9");
+    shelf.get("team-el9.repo").await.assert_status(404);
+    shelf.add(package("a", "1-1")).await;
+    let text = shelf.get("team-el9.repo").await.assert_status(200).text();
+    assert!(text.starts_with("[team-el9]\nname=team/el9\nbaseurl=http://"), "{text}");
+    assert!(text.contains("/yum/team/el9/\nenabled=1\n"), "{text}");
+}
