@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use wharf_auth::{Access, Identity, Verb};
-use wharf_db::catalog::{audit, blobs, manifests, reviews};
+use wharf_db::catalog::{audit, blobs, manifests, repositories, reviews};
 use wharf_db::{Db, Durability, Subject, Tx};
 use wharf_storage::{ByteStream, ObjectKey};
 use wharf_types::{Digest, RepoName, Timestamp};
@@ -169,7 +169,7 @@ impl Core {
             let may = self.inner.auth.may(identity, &access).await.map_err(|e| Error::Inconsistent(e.to_string()))?;
             let source = Target::new(target.format, name);
             if may && self.blob(&source, digest).await.is_ok() {
-                return self.link_blob(target, digest, actor).await;
+                return self.link_blob(target, digest, &source, actor).await;
             }
         }
         Ok(Mounted::No)
@@ -188,16 +188,18 @@ impl Core {
         Ok(names.iter().filter_map(|name| name.parse().ok()).collect())
     }
 
-    async fn link_blob(&self, target: &Target, digest: &Digest, actor: &Actor) -> Result<Mounted> {
+    async fn link_blob(&self, target: &Target, digest: &Digest, source: &Target, actor: &Actor) -> Result<Mounted> {
         let repository = self.ensure_repository(target, actor).await?;
-        let args = (repository, *digest, self.inner.clock.now());
+        let args = (repository, *digest, source.clone(), self.inner.clock.now());
         let linked = self
             .inner
             .db
-            .write(Durability::Full, args, |tx, (repository, digest, at)| {
+            .write(Durability::Full, args, |tx, (repository, digest, source, at)| {
                 Box::pin(async move {
-                    // Collected since it was found: then the caller has to upload it.
-                    if blobs::find(tx, digest).await?.is_none() {
+                    // Collected, purged or damaged since it was found, or one of the repositories is gone: then the caller has to
+                    // upload it.
+                    let there = blobs::served(tx, source.format, &source.name, digest).await?.is_some();
+                    if !there || !repositories::is_living(tx, *repository).await? {
                         return Ok::<_, Error>(false);
                     }
                     blobs::link(tx, *repository, digest, *at).await?;

@@ -150,6 +150,9 @@ async fn remove_tag(
     tell_tag_deleted(tx, removal, tag, &digest).await
 }
 
+/// Tags in one event.
+const TOLD_AT_ONCE: usize = 1000;
+
 /// A manifest that goes takes its tags along: into the bin in one piece.
 async fn remove_manifest(
     tx: &mut Tx<'_>,
@@ -164,16 +167,20 @@ async fn remove_manifest(
     match removal.deletion(repository) {
         Some(deletion) => recycle::keep_manifest(tx, &deletion, &manifest, &names).await?,
         None => {
-            for target in manifests::targets(tx, repository.id, digest).await? {
-                reviews::enqueue(tx, Some(repository.id), &target, "manifest deleted", *due).await?;
-            }
+            let targets = manifests::targets(tx, repository.id, digest).await?;
+            reviews::enqueue_all(tx, Some(repository.id), &targets, "manifest deleted", *due).await?;
             reviews::enqueue(tx, None, digest, "manifest deleted", *due).await?;
         }
     }
-    let mut mover = removal.mover(repository);
-    for tag in &names {
-        mover.remove(tx, tag).await?;
-        tell_tag_deleted(tx, removal, tag, digest).await?;
+    // However many tags there are: a few statements. The rules were asked about all of them above.
+    if !names.is_empty() {
+        let entry = about(actor.did("tag.delete", &target.name, *at), None, Some(*digest));
+        audit::append_for_tags(tx, &entry, repository.id, digest).await?;
+        tags::remove_all(tx, repository.id, digest, &actor.name, *at).await?;
+        reviews::enqueue(tx, Some(repository.id), digest, "tag deleted", *due).await?;
+        for some in names.chunks(TOLD_AT_ONCE) {
+            tell(tx, "tag.deleted", target, digest, some, *at).await?;
+        }
     }
     manifests::remove(tx, repository.id, digest).await?;
     let entry = actor.did("manifest.delete", &target.name, *at);

@@ -52,7 +52,18 @@ impl Core {
         let session = Session::new(self.new_id(), repository, hashing_for(announced, &*self.inner.storage));
         let args = (session.to_row(), self.inner.clock.now());
         // Relaxed: a power cut may forget that an upload was begun; its client begins again.
-        self.inner.db.write(Durability::Relaxed, args, |tx, (row, at)| Box::pin(uploads::insert(tx, row, *at))).await?;
+        let begun = self.inner.db.write(Durability::Relaxed, args, |tx, (row, at)| {
+            Box::pin(async move {
+                // Deleted since it was found or made.
+                if !repositories::is_living(tx, row.repository).await? {
+                    return Ok(false);
+                }
+                uploads::insert(tx, row, *at).await.map(|()| true)
+            })
+        });
+        if !begun.await.map_err(Error::from)? {
+            return Err(Error::RepositoryUnknown(target.name.clone()));
+        }
         Ok(Upload { id: session.id, received: 0 })
     }
 

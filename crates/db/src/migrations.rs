@@ -18,4 +18,5 @@ pub(crate) const ALL: &[Migration] = &[
     Migration { number: 10, name: "lists", sql: include_str!("migrations/0010_lists.sql") },
     Migration { number: 11, name: "unread", sql: include_str!("migrations/0011_unread.sql") },
     Migration { number: 12, name: "keys", sql: include_str!("migrations/0012_keys.sql") },
+    Migration { number: 13, name: "bin numbers", sql: include_str!("migrations/0013_bin_numbers.sql") },
 ];

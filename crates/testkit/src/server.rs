@@ -232,6 +232,29 @@ impl TestServer {
         spoilt.await.expect("a database");
     }
 
+    /// Gives what the tag `v1` names `count` more tags: `tag-1` and so on.
+    pub async fn tag_often(&self, count: i64) {
+        let tagged = self.db().write(Durability::Full, count, |tx, count| {
+            Box::pin(async move {
+                let sql = "INSERT INTO tags (repository_id, name, digest, updated_at)
+                           WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
+                           SELECT t.repository_id, 'tag-' || CAST(n.i AS TEXT), t.digest, t.updated_at FROM tags t, n
+                           WHERE t.name = 'v1'";
+                tx.execute(sql, &[count]).await
+            })
+        });
+        tagged.await.expect("a database");
+    }
+
+    /// How many rows `sql` counts.
+    pub async fn count(&self, sql: &'static str) -> i64 {
+        let counted = self.db().read(&sql, |tx, sql| {
+            Box::pin(async move { tx.query_opt(sql, &[]).await?.map_or(Ok(-1), |row| row.get(0)) })
+        });
+        let counted: wharf_db::Result<i64> = counted.await;
+        counted.expect("a database")
+    }
+
     /// Ends the leases of a worker's jobs, as when its process has stood still for too long.
     pub async fn end_leases(&self, holder: &str) {
         for job in self.core().jobs(false, 0, 1000).await.expect("jobs") {

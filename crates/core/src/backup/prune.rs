@@ -7,6 +7,7 @@ use wharf_storage::Depot;
 use wharf_types::{Clock, Digest};
 
 use super::lease::{Lease, PRUNE};
+use super::purged::{self, Purges};
 use super::snapshot::{self, Snapshot};
 use super::verify::blobs_of;
 use crate::{Error, Result};
@@ -51,9 +52,10 @@ async fn prune_alone(depot: &Arc<dyn Depot>, keep: usize, lease: &Lease) -> Resu
     if kept.is_empty() {
         return Err(Error::Backup(format!("there is no whole snapshot in {}", depot.place())));
     }
+    let purges = Purges::read(depot).await?;
     let mut needed = BTreeSet::new();
     for snapshot in &kept {
-        needed.extend(blobs_of(depot, snapshot, snapshot.table("blobs")?).await?.into_keys());
+        needed.extend(blobs_of(depot, snapshot, snapshot.table("blobs")?, &purges).await?.into_keys());
     }
     lease.confirm().await?;
     // The snapshot before its blobs, so that what dies in between leaves blobs too many and not too few.
@@ -62,6 +64,7 @@ async fn prune_alone(depot: &Arc<dyn Depot>, keep: usize, lease: &Lease) -> Resu
     }
     pruned.snapshots = whole.into_iter().map(|snapshot| snapshot.id).collect();
     remove_blobs(depot, &needed, lease, &mut pruned).await?;
+    purged::forget(depot, &kept).await?;
     lease.confirm().await?;
     depot.tidy().await?;
     Ok(pruned)

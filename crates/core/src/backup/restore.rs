@@ -3,7 +3,7 @@
 //! The order: a note that a restore has begun, bytes, their rows, every other table after those it points at, numbers moved on,
 //! and the note that it is whole. A server does not start in between; doing it again takes it up.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -16,6 +16,7 @@ use wharf_types::{Clock, Digest, Timestamp};
 
 use super::checked::checked;
 use super::lease::Lease;
+use super::purged::Purges;
 use super::rows::decoded;
 use super::snapshot::{Snapshot, TableFile};
 use super::write::BlobRow;
@@ -210,7 +211,7 @@ impl Filling<'_> {
         let file = self.snapshot.table("blobs")?;
         let table = with_damage(&file.table);
         let missing: BTreeSet<_> = self.snapshot.missing.iter().map(|missing| missing.digest).collect();
-        let absent = Absent { missing, purged: purges(self.depot, self.snapshot).await? };
+        let absent = Absent { missing, purged: Purges::read(self.depot).await? };
         let mut pages = decoded(self.depot.get(&self.snapshot.path(&file.file)).await?, &file.table);
         while let Some(page) = pages.recv().await {
             let lines = page.map_err(|error| damaged(self.snapshot, file, &error))?;
@@ -233,7 +234,8 @@ impl Filling<'_> {
     /// A row of a blob as it is to be written, its bytes stored.
     async fn place(&self, from: &Table, to: &Table, line: &[Cell], absent: &Absent) -> Result<Placed> {
         let row = BlobRow::of(from, line)?;
-        let mut placed = Placed { line: line.to_vec(), stored: 0, missing: absent.has(&row) };
+        let mut placed =
+            Placed { line: line.to_vec(), stored: 0, missing: absent.has(&self.snapshot.instance_key, &row) };
         placed.line.resize(to.columns.len(), Cell::Null);
         if let Some(content) = row.content.filter(|_| !placed.missing) {
             if Digest::of(row.digest.algorithm(), content) != row.digest {
@@ -284,34 +286,14 @@ impl Filling<'_> {
 /// What is not to be looked for in the depot.
 struct Absent {
     missing: BTreeSet<Digest>,
-    purged: BTreeMap<Digest, Timestamp>,
+    /// Bytes of it may still lie there, and must not come back.
+    purged: Purges,
 }
 
 impl Absent {
-    /// A purge takes the row away, so one that is younger was pushed again later and is nobody's leaked secret.
-    fn has(&self, row: &BlobRow<'_>) -> bool {
-        self.missing.contains(&row.digest) || self.purged.get(&row.digest).is_some_and(|at| row.created_at <= *at)
+    fn has(&self, instance: &str, row: &BlobRow<'_>) -> bool {
+        self.missing.contains(&row.digest) || self.purged.has(instance, row)
     }
-}
-
-/// What was purged and when last, as this snapshot and later ones tell: bytes may still lie in the depot and must not come back.
-async fn purges(depot: &Arc<dyn Depot>, snapshot: &Snapshot) -> Result<BTreeMap<Digest, Timestamp>> {
-    let mut purged = BTreeMap::new();
-    let all = super::snapshots(depot).await?;
-    for later in all.iter().filter(|other| other.mark >= snapshot.mark && other.instance_key == snapshot.instance_key) {
-        let Ok(file) = later.table("purges") else { continue };
-        let (Some(digest), Some(at)) = (file.table.position("digest"), file.table.position("at")) else { continue };
-        let mut pages = decoded(depot.get(&later.path(&file.file)).await?, &file.table);
-        while let Some(page) = pages.recv().await {
-            for line in page.map_err(|error| damaged(later, file, &error))? {
-                let (Cell::Bytes(digest), Cell::Int(at)) = (&line[digest], &line[at]) else { continue };
-                let Ok(digest) = Digest::from_bytes(digest) else { continue };
-                let last = purged.entry(digest).or_insert(Timestamp::from_millis(*at));
-                *last = (*last).max(Timestamp::from_millis(*at));
-            }
-        }
-    }
-    Ok(purged)
 }
 
 struct Placed {

@@ -8,6 +8,7 @@ use wharf_storage::{Depot, DepotError};
 use wharf_types::Digest;
 
 use super::checked::checked;
+use super::purged::Purges;
 use super::rows::decoded;
 use super::snapshot::{self, Snapshot, TableFile};
 use super::write::BlobRow;
@@ -44,11 +45,13 @@ pub struct Verified {
 pub async fn verify(depot: &Arc<dyn Depot>, progress: &Progress) -> Result<Verified> {
     let mut verified = Verified::default();
     let mut wanted = BTreeMap::new();
+    // What cannot be read of them is found below.
+    let purges = Purges::read(depot).await.unwrap_or_default();
     for id in snapshot::folders(depot).await? {
         match snapshot::open(depot, &id).await {
             Ok(Some(snapshot)) => {
                 verified.snapshots += 1;
-                tables(depot, &snapshot, &mut wanted, &mut verified.findings).await?;
+                tables(depot, &snapshot, &purges, &mut wanted, &mut verified.findings).await?;
             }
             // Half, or being written: it counts for nothing.
             Ok(None) => {}
@@ -77,6 +80,7 @@ pub async fn verify(depot: &Arc<dyn Depot>, progress: &Progress) -> Result<Verif
 async fn tables(
     depot: &Arc<dyn Depot>,
     snapshot: &Snapshot,
+    purges: &Purges,
     wanted: &mut BTreeMap<Digest, u64>,
     findings: &mut Vec<Finding>,
 ) -> Result<()> {
@@ -90,24 +94,27 @@ async fn tables(
         if let Some(problem) = problem {
             findings.push(Finding { file: path, problem });
         } else if file.table.name == "blobs" {
-            wanted.extend(blobs_of(depot, snapshot, file).await?);
+            wanted.extend(blobs_of(depot, snapshot, file, purges).await?);
         }
     }
     Ok(())
 }
 
-/// The blobs that a snapshot needs beside its rows, with their sizes.
+/// The blobs that a snapshot needs beside its rows, with their sizes. What was purged since is not needed any more.
 pub(super) async fn blobs_of(
     depot: &Arc<dyn Depot>,
     snapshot: &Snapshot,
     file: &TableFile,
+    purges: &Purges,
 ) -> Result<BTreeMap<Digest, u64>> {
     let mut wanted = BTreeMap::new();
     let mut pages = decoded(depot.get(&snapshot.path(&file.file)).await?, &file.table);
     while let Some(page) = pages.recv().await {
         for line in page.map_err(|error| Error::Backup(format!("{}: {error}", snapshot.path(&file.file))))? {
             let row = BlobRow::of(&file.table, &line)?;
-            if row.content.is_none() && !snapshot.missing.iter().any(|missing| missing.digest == row.digest) {
+            let purged = purges.has(&snapshot.instance_key, &row);
+            if row.content.is_none() && !purged && !snapshot.missing.iter().any(|missing| missing.digest == row.digest)
+            {
                 wanted.insert(row.digest, row.size);
             }
         }

@@ -10,12 +10,13 @@ mod erase;
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
-use wharf_db::catalog::{audit, events, holders, manifests, purges, repositories};
+use wharf_db::catalog::{audit, backups, bin, events, holders, manifests, purges, repositories};
 use wharf_db::{Durability, Tx};
 use wharf_types::{Digest, Timestamp};
 
 use super::preview::name;
 use crate::actor::about;
+use crate::backup;
 use crate::repository::Target;
 use crate::{Actor, Core, Error, Result};
 
@@ -64,6 +65,10 @@ pub struct Purged {
     pub waiting: u64,
     /// What stays because something else uses it, up to a hundred digests.
     pub kept: Vec<Digest>,
+    /// All digests that went.
+    pub gone: Vec<Digest>,
+    /// Whether the places of backups know of it; `None` if this server has none.
+    pub noted: Option<bool>,
 }
 
 /// A purge as it was written down.
@@ -144,15 +149,49 @@ impl Core {
             }
             // Pushed since it was looked: that is for whoever asked to decide again.
             if !force {
+                self.withdraw(digest, order).await?;
                 return Err(Error::PurgeBreaks(self.namers(digest).await?));
             }
             for (repository, manifest) in users {
-                self.take_apart(repository, manifest, order).await?;
+                self.take_apart(repository, manifest, true, order).await?;
                 self.erase(&manifest, order, &mut purged).await?;
             }
         }
         self.purge_whole(digest, order, &mut purged).await?;
+        if self.withdraw(digest, order).await? {
+            tracing::warn!(%digest, "what was to be purged is still here, because something has come to use it");
+        } else {
+            purged.gone.push(*digest);
+        }
+        self.note_in_backups(order, &mut purged).await;
         Ok(purged)
+    }
+
+    /// A purge that did not happen must not be heard of by a restore. True if it did not.
+    async fn withdraw(&self, digest: &Digest, order: &Order) -> Result<bool> {
+        let args = (*digest, order.at);
+        let withdrawn =
+            self.inner.db.write(Durability::Full, args, |tx, (digest, at)| Box::pin(purges::withdraw(tx, digest, *at)));
+        Ok(withdrawn.await?)
+    }
+
+    /// Says so wherever this server has written backups: the machine may be lost before the next one.
+    async fn note_in_backups(&self, order: &Order, purged: &mut Purged) {
+        if purged.gone.is_empty() {
+            return;
+        }
+        let known = self.inner.db.read(&(), |tx, ()| Box::pin(backups::page(tx, i64::MAX, 1000))).await;
+        let known: wharf_db::Result<Vec<backups::Backup>> = known;
+        let mut places: BTreeSet<String> = known.unwrap_or_default().into_iter().map(|row| row.destination).collect();
+        places.insert(String::new());
+        for place in places {
+            let Ok(depot) = (self.inner.depots)(&place) else { continue };
+            let noted = backup::note_purge(&depot, &self.inner.instance_key.id(), order.at, &purged.gone).await;
+            if let Err(error) = &noted {
+                tracing::error!(%error, depot = depot.place(), "a purge could not be noted beside the backups");
+            }
+            purged.noted = Some(purged.noted.unwrap_or(true) && noted.is_ok());
+        }
     }
 
     /// Erases a digest and, if it is a manifest, what nothing else names.
@@ -181,15 +220,23 @@ impl Core {
                 self.let_go(&next, &homes, order, purged).await?;
                 continue;
             }
-            if next != *digest {
-                self.begin_purge(Some(next), None, order).await?;
-            }
+            let mut whole = true;
             for (repository, targets) in places {
+                // A manifest of an index: somebody may have tagged it since it was looked.
+                whole = self.take_apart(repository, next, next == *digest, order).await?;
+                if !whole {
+                    break;
+                }
                 homes.insert(repository);
                 queue.extend(targets.into_iter().filter(|target| seen.insert(*target)));
-                self.take_apart(repository, next, order).await?;
             }
-            self.erase(&next, order, purged).await?;
+            if next == *digest {
+                self.erase(&next, order, purged).await?;
+            } else if whole {
+                self.let_go(&next, &homes, order, purged).await?;
+            } else {
+                purged.kept.extend((purged.kept.len() < TOLD).then_some(next));
+            }
         }
         Ok(())
     }
@@ -230,7 +277,7 @@ impl Core {
             let closed = self.inner.db.write(Durability::Full, (id, order.at), |tx, (id, at)| {
                 Box::pin(async move {
                     repositories::mark_deleted(tx, *id, *at).await?;
-                    purges::forget_deleted(tx, *id).await
+                    bin::end_repository(tx, *id, *at).await
                 })
             });
             closed.await.map_err(Error::from)?;
@@ -239,6 +286,7 @@ impl Core {
                 self.erase_unused(batch, order, &mut purged).await?;
             }
         }
+        self.note_in_backups(order, &mut purged).await;
         Ok(purged)
     }
 

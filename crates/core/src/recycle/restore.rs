@@ -143,6 +143,7 @@ async fn bring_repository(tx: &mut Tx<'_>, request: &Request, entry: &bin::Entry
     if !repositories::revive(tx, entry.repository_id, project.id, name).await? {
         return Err(SecondThought::NoEntry(entry.id).into());
     }
+    bin::move_to_project(tx, entry.repository_id, project.id).await?;
     end(tx, entry, *at).await?;
     let mut entry_line = line(actor, "repository.restore", entry, *at);
     if name != &entry.repository {
@@ -243,7 +244,13 @@ impl Bringing<'_> {
     /// Tags that point elsewhere by now stay there, unless they are to be moved back; then a rule may still keep them.
     async fn tags(&self, tx: &mut Tx<'_>, names: Vec<Tag>, restored: &mut Restored, digest: &Digest) -> Result<()> {
         let mut mover = self.mover();
-        for tag in names {
+        let there: HashSet<Tag> = tags::there(tx, self.repository.id, &names).await?.into_iter().collect();
+        let (there, new): (Vec<_>, Vec<_>) = names.into_iter().partition(|tag| there.contains(tag));
+        // A new tag breaks no rule. There may be very many of them.
+        let act = (Act::Restore, self.actor.name.as_str());
+        tags::put_new(tx, self.repository.id, &new, digest, act, self.at).await?;
+        restored.tags.extend(new);
+        for tag in there {
             let now = tags::find(tx, self.repository.id, &tag).await?.filter(|now| now != digest);
             let refused = match now {
                 Some(_) if !self.force_tags => {
@@ -260,9 +267,13 @@ impl Bringing<'_> {
                 _ => restored.tags.push(tag),
             }
         }
+        restored.tags.sort_unstable();
         Ok(())
     }
 }
+
+/// Tags that the event names.
+const TOLD: usize = 1000;
 
 /// A manifest with its row, its references and the tags it had.
 pub(crate) async fn bring_manifest(tx: &mut Tx<'_>, bringing: &Bringing<'_>, entry: &bin::Entry) -> Result<Restored> {
@@ -273,6 +284,7 @@ pub(crate) async fn bring_manifest(tx: &mut Tx<'_>, bringing: &Bringing<'_>, ent
     bringing.tags(tx, kept.tags, &mut restored, &digest).await?;
     end(tx, entry, bringing.at).await?;
     audit::append(tx, &line(bringing.actor, "manifest.restore", entry, bringing.at)).await?;
-    manifest::tell(tx, "manifest.restored", bringing.target, &digest, &restored.tags, bringing.at).await?;
+    let some = &restored.tags[..restored.tags.len().min(TOLD)];
+    manifest::tell(tx, "manifest.restored", bringing.target, &digest, some, bringing.at).await?;
     Ok(restored)
 }

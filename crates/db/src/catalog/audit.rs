@@ -57,6 +57,34 @@ pub async fn append(tx: &mut Tx<'_>, entry: &Entry) -> Result<()> {
     Ok(())
 }
 
+/// Writes a line for each tag that a manifest has: `entry` with the tag as its subject.
+///
+/// # Errors
+/// Those of the database.
+pub async fn append_for_tags(tx: &mut Tx<'_>, entry: &Entry, repository: i64, digest: &Digest) -> Result<()> {
+    tx.execute(
+        "INSERT INTO audit (at, actor, credential, action, project, repository, subject, digest, address, request_id, detail)
+         SELECT CAST(?1 AS BIGINT), CAST(?2 AS TEXT), CAST(?3 AS TEXT), CAST(?4 AS TEXT), CAST(?5 AS TEXT), CAST(?6 AS TEXT),
+           t.name, t.digest, CAST(?7 AS TEXT), CAST(?8 AS TEXT), CAST(?9 AS TEXT)
+         FROM tags t WHERE t.repository_id = ?10 AND t.digest = ?11 ORDER BY t.name",
+        &[
+            &entry.at,
+            &entry.actor,
+            &entry.credential,
+            &entry.action,
+            &entry.project,
+            &entry.repository,
+            &entry.address,
+            &entry.request_id,
+            &entry.detail,
+            &repository,
+            digest,
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
 /// Removes up to `limit` lines older than `before`, the oldest first, and says how many.
 ///
 /// # Errors

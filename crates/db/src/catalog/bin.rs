@@ -2,7 +2,7 @@
 
 use wharf_types::{Digest, RepoName, Timestamp};
 
-use crate::{Result, Row, Tx};
+use crate::{Engine, Result, Row, Tx};
 
 /// What was deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,10 +164,21 @@ fn entry(row: &Row) -> Result<Entry> {
 /// # Errors
 /// Those of the database.
 pub async fn put(tx: &mut Tx<'_>, new: &NewEntry<'_>) -> Result<i64> {
+    let sql = match tx.engine() {
+        Engine::Postgres => {
+            "INSERT INTO bin (repository_id, project_id, kind, name, digest, payload, actor, deleted_at, expires_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) RETURNING id"
+        }
+        // Which by itself would give the number of the newest again once that is gone.
+        Engine::Sqlite => {
+            "INSERT INTO bin (id, repository_id, project_id, kind, name, digest, payload, actor, deleted_at, expires_at)
+             VALUES (1 + max(coalesce((SELECT max(id) FROM bin), 0), coalesce((SELECT last FROM bin_numbers), 0)),
+               ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) RETURNING id"
+        }
+    };
     let row = tx
         .query_opt(
-            "INSERT INTO bin (repository_id, project_id, kind, name, digest, payload, actor, deleted_at, expires_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) RETURNING id",
+            sql,
             &[
                 &new.repository,
                 &new.project,
@@ -311,6 +322,62 @@ pub async fn review(tx: &mut Tx<'_>, id: i64, reason: &str, due: Timestamp) -> R
                SELECT repository_id, digest, CAST(?2 AS TEXT), CAST(?3 AS BIGINT) FROM bin_references WHERE bin_id = ?1";
     tx.execute(sql, &[&id, &reason, &due]).await?;
     Ok(())
+}
+
+/// Notes which numbers were given, before rows go.
+///
+/// # Errors
+/// Those of the database.
+pub async fn keep_numbers(tx: &mut Tx<'_>) -> Result<()> {
+    if tx.engine() == Engine::Sqlite {
+        let sql = "INSERT INTO bin_numbers (id, last) SELECT 1, coalesce(max(id), 0) FROM bin WHERE true
+                   ON CONFLICT (id) DO UPDATE SET last = max(last, excluded.last)";
+        tx.execute(sql, &[]).await?;
+    }
+    Ok(())
+}
+
+/// The entries of a repository are of its project, into which it was restored.
+///
+/// # Errors
+/// Those of the database.
+pub async fn move_to_project(tx: &mut Tx<'_>, repository: i64, project: i64) -> Result<()> {
+    tx.execute("UPDATE bin SET project_id = ?2 WHERE repository_id = ?1", &[&repository, &project]).await?;
+    Ok(())
+}
+
+/// Numbers of up to `limit` entries that could not be restored whole without the digest.
+///
+/// # Errors
+/// Those of the database.
+pub async fn needing(tx: &mut Tx<'_>, digest: &Digest, limit: i64) -> Result<Vec<i64>> {
+    let sql = "SELECT b.id FROM bin_references r JOIN bin b ON b.id = r.bin_id
+               WHERE r.digest = ?1 AND b.kind <> 'repository' AND b.ended_at IS NULL ORDER BY b.id LIMIT ?2";
+    tx.query(sql, &[digest, &limit]).await?.iter().map(|row| row.get(0)).collect()
+}
+
+/// Ends the entry of a deleted repository, and keeps its row, so that its number means one thing.
+///
+/// # Errors
+/// Those of the database.
+pub async fn end_repository(tx: &mut Tx<'_>, repository: i64, at: Timestamp) -> Result<()> {
+    let sql = "UPDATE bin SET ended_at = ?2, outcome = 'emptied', payload = '{}'
+               WHERE repository_id = ?1 AND kind = 'repository' AND ended_at IS NULL";
+    tx.execute(sql, &[&repository, &at]).await?;
+    Ok(())
+}
+
+/// Ends an entry for the time that it would have lain here. False if it was not there or had ended.
+///
+/// # Errors
+/// Those of the database.
+pub async fn end_early(tx: &mut Tx<'_>, id: i64, at: Timestamp) -> Result<bool> {
+    let sql = "UPDATE bin SET ended_at = ?2, outcome = 'emptied', payload = '{}' WHERE id = ?1 AND ended_at IS NULL";
+    if tx.execute(sql, &[&id, &at]).await? == 0 {
+        return Ok(false);
+    }
+    tx.execute("DELETE FROM bin_references WHERE bin_id = ?1", &[&id]).await?;
+    Ok(true)
 }
 
 /// Forgets an entry that has ended. The newest of all stays, because SQLite would give its number again.

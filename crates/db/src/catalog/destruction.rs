@@ -3,7 +3,7 @@
 
 use wharf_types::{Digest, Timestamp};
 
-use super::reviews;
+use super::{bin, reviews};
 use crate::{Result, ToValue, Tx};
 
 /// Whether the repository was deleted and nothing in the bin would bring it back; `None` if there is no such row.
@@ -94,6 +94,9 @@ pub async fn step(tx: &mut Tx<'_>, repository: i64, reason: &str, due: Timestamp
         }
     }
     for sql in HOLDING {
+        if sql.starts_with("DELETE FROM bin WHERE") {
+            bin::keep_numbers(tx).await?;
+        }
         let rows = tx.query(sql, &params).await?;
         if rows.is_empty() {
             continue;

@@ -54,48 +54,14 @@ pub async fn page(tx: &mut Tx<'_>, after: i64, limit: i64) -> Result<Vec<Purge>>
     tx.query(sql, &[&after, &limit]).await?.iter().map(purge).collect()
 }
 
-/// Removes the entries of the bin that could not be restored whole without the digest, up to `limit`, and what others say they
-/// need it for. Says which entries went: repository, kind and name.
+/// Takes a purge back that did not happen: what it is about is still here, and a restore must not leave it out.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn empty_bin(tx: &mut Tx<'_>, digest: &Digest, limit: i64) -> Result<Vec<(i64, String, String)>> {
-    let rows = tx
-        .query(
-            "DELETE FROM bin WHERE kind <> 'repository' AND id IN (
-               SELECT bin_id FROM bin_references WHERE digest = ?1 LIMIT ?2)
-             RETURNING repository_id, kind, name",
-            &[digest, &limit],
-        )
-        .await?;
-    if rows.is_empty() {
-        tx.execute("DELETE FROM bin_references WHERE digest = ?1", &[digest]).await?;
-    }
-    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).collect()
-}
-
-/// The digests that entries of the bin need beside this one: they lose a reference with it. Up to `limit`.
-///
-/// # Errors
-/// Those of the database.
-pub async fn companions(tx: &mut Tx<'_>, digest: &Digest, limit: i64) -> Result<Vec<(i64, Digest)>> {
-    let rows = tx
-        .query(
-            "SELECT DISTINCT o.repository_id, o.digest FROM bin_references r
-             JOIN bin_references o ON o.bin_id = r.bin_id AND o.digest <> r.digest WHERE r.digest = ?1 LIMIT ?2",
-            &[digest, &limit],
-        )
-        .await?;
-    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
-}
-
-/// Takes a repository out of the bin for good.
-///
-/// # Errors
-/// Those of the database.
-pub async fn forget_deleted(tx: &mut Tx<'_>, repository: i64) -> Result<()> {
-    tx.execute("DELETE FROM bin WHERE repository_id = ?1 AND kind = 'repository'", &[&repository]).await?;
-    Ok(())
+pub async fn withdraw(tx: &mut Tx<'_>, digest: &Digest, at: Timestamp) -> Result<bool> {
+    let sql = "DELETE FROM purges WHERE digest = ?1 AND at = ?2
+                 AND EXISTS (SELECT 1 FROM blobs b WHERE b.digest = ?1 AND b.created_at <= ?2)";
+    Ok(tx.execute(sql, &[digest, &at]).await? > 0)
 }
 
 /// Removes up to `limit` links to the digest. Says of which repositories.

@@ -1,7 +1,10 @@
 //! Tags and their history.
 
+use std::sync::LazyLock;
+
 use wharf_types::{Digest, Tag, Timestamp};
 
+use super::batch::{BATCH, params, places};
 use crate::{Result, Row, Tx};
 
 /// A tag's row.
@@ -135,6 +138,78 @@ pub async fn record(tx: &mut Tx<'_>, repository: i64, moved: &Move) -> Result<()
         &[&repository, &moved.tag, &moved.old, &moved.new, &moved.act.as_str(), &moved.actor, &moved.at],
     )
     .await?;
+    Ok(())
+}
+
+/// Removes every tag of a manifest and writes the moves down, however many there are.
+///
+/// # Errors
+/// Those of the database.
+pub async fn remove_all(tx: &mut Tx<'_>, repository: i64, digest: &Digest, actor: &str, at: Timestamp) -> Result<u64> {
+    tx.execute(
+        "INSERT INTO tag_history (repository_id, tag, old_digest, new_digest, action, actor, at)
+         SELECT repository_id, name, digest, NULL, CAST(?3 AS TEXT), CAST(?4 AS TEXT), CAST(?5 AS BIGINT) FROM tags
+         WHERE repository_id = ?1 AND digest = ?2 ORDER BY name",
+        &[&repository, digest, &Act::Delete.as_str(), &actor, &at],
+    )
+    .await?;
+    tx.execute("DELETE FROM tags WHERE repository_id = ?1 AND digest = ?2", &[&repository, digest]).await
+}
+
+/// Those of `wanted` that are there.
+///
+/// # Errors
+/// Those of the database.
+pub async fn there(tx: &mut Tx<'_>, repository: i64, wanted: &[Tag]) -> Result<Vec<Tag>> {
+    static SQL: LazyLock<String> =
+        LazyLock::new(|| format!("SELECT name FROM tags WHERE repository_id = ?1 AND name IN ({})", places(2)));
+    let mut found = Vec::new();
+    for batch in wanted.chunks(BATCH) {
+        for row in tx.query(SQL.as_str(), &params(&[&repository], batch)).await? {
+            found.push(row.get(0)?);
+        }
+    }
+    Ok(found)
+}
+
+/// Makes tags that are not there, and writes the moves down.
+///
+/// # Errors
+/// Those of the database; a constraint error if the manifest is not there.
+pub async fn put_new(
+    tx: &mut Tx<'_>,
+    repository: i64,
+    names: &[Tag],
+    digest: &Digest,
+    (act, actor): (Act, &str),
+    at: Timestamp,
+) -> Result<()> {
+    static TAGS: LazyLock<String> = LazyLock::new(|| {
+        let rows: Vec<_> = (4..4 + BATCH).map(|place| format!("(?1, ?{place}, ?2, ?3)")).collect();
+        // A short batch repeats its first row.
+        format!(
+            "INSERT INTO tags (repository_id, name, digest, updated_at) VALUES {} ON CONFLICT (repository_id, name) DO NOTHING",
+            rows.join(", ")
+        )
+    });
+    static MOVES: LazyLock<String> = LazyLock::new(|| {
+        let rows: Vec<_> = (6..6 + BATCH).map(|place| format!("(?1, ?{place}, ?2, ?3, ?4, ?5)")).collect();
+        format!(
+            "INSERT INTO tag_history (repository_id, tag, new_digest, action, actor, at) VALUES {}",
+            rows.join(", ")
+        )
+    });
+    for batch in names.chunks(BATCH) {
+        tx.execute(TAGS.as_str(), &params(&[&repository, digest, &at], batch)).await?;
+        if batch.len() == BATCH {
+            tx.execute(MOVES.as_str(), &params(&[&repository, digest, &act.as_str(), &actor, &at], batch)).await?;
+            continue;
+        }
+        for tag in batch {
+            let (tag, actor) = (tag.clone(), actor.to_owned());
+            record(tx, repository, &Move { id: 0, tag, old: None, new: Some(*digest), act, actor, at }).await?;
+        }
+    }
     Ok(())
 }
 

@@ -82,8 +82,24 @@ pub(super) struct Purged {
     backups: &'static str,
 }
 
-const BACKUPS: &str = "backups made before now still hold it: a restore leaves it out, but their files have to be destroyed by hand, \
-                       and whoever has pulled it has it";
+/// What backups do with it, by whether they know of the purge.
+fn backups(noted: Option<bool>) -> &'static str {
+    match noted {
+        Some(true) => {
+            "backups made before now still hold it; a restore from backup.path leaves it out, and `wharf backup prune` removes its bytes \
+             there, those of manifests and of blobs up to 16 KiB with the last snapshot from before; copies elsewhere have to be \
+             destroyed by hand, and whoever has pulled it has it"
+        }
+        Some(false) => {
+            "backups made before now still hold it, and the purge could not be noted beside them: back up now, until then a restore \
+             brings it back; whoever has pulled it has it"
+        }
+        None => {
+            "backups made before now still hold it: a restore leaves it out only if there is a later backup beside the one that it is \
+             from; their files have to be destroyed by hand, and whoever has pulled it has it"
+        }
+    }
+}
 
 /// A purge as it was written down.
 #[derive(Debug, Serialize, ToSchema)]
@@ -133,7 +149,7 @@ pub(super) async fn purge(ask: Ask<'_>, Json(order): Json<Order>) -> Result<Json
         objects: purged.objects,
         waiting: purged.waiting,
         kept: purged.kept,
-        backups: BACKUPS,
+        backups: backups(purged.noted),
     }))
 }
 

@@ -80,7 +80,7 @@ impl From<&SecondThought> for Problem {
         match error {
             S::NoEntry(_) => Self::not_found(error),
             S::Ended { .. } | S::ContentGone(_) => Self::new(StatusCode::GONE, "gone", error),
-            S::NameTaken(_) => Self::conflict("exists", error).hint("say another name (`as`)"),
+            S::NameTaken(_) => Self::conflict("exists", error).hint("say another name: --as NAME, `as` in the API"),
             S::ProjectGone(_) => Self::conflict("refused", error).hint("say a name in a project that is there (`as`)"),
             S::NotRenamed(_) => Self::invalid(error),
             S::RepositoryDeleted { entry: Some(entry), .. } => {

@@ -121,6 +121,31 @@ async fn what_was_purged_and_pushed_again_is_restored() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_purged_after_the_last_backup_does_not_come_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = TestServer::start(on(Backend::Sqlite, Store::Memory).depot(folder.path())).await;
+    let admin = server.admin();
+    server.project("team").await;
+    let manifest = Image::new().layer(large(1)).push(&admin, "team/app:v1").await;
+    let secret = push_blob(&admin, "team/app", large(2)).await;
+    server.back_up(folder.path()).await;
+    server.clock().advance(std::time::Duration::from_secs(1));
+    let purge = serde_json::json!({ "digest": secret, "reason": "a test" });
+    let told = admin.post_json("/api/v1/purges", &purge).await.assert_status(200).json();
+    assert!(told["backups"].as_str().unwrap().contains("leaves it out"), "{told}");
+    let moved = server.restored(on(Backend::Postgres, Store::Memory), folder.path()).await;
+    moved.admin().get(&format!("/v2/team/app/blobs/{secret}")).await.assert_status(404);
+    moved.admin().get(&format!("/v2/team/app/manifests/{manifest}")).await.assert_status(200);
+    // Its bytes go with the next prune, and nobody misses them.
+    TestServer::prune(folder.path(), server.clock()).await.unwrap();
+    let hex = secret.strip_prefix("sha256:").unwrap();
+    assert!(!folder.path().join(format!("blobs/sha256/{}/{hex}", &hex[..2])).exists());
+    assert_eq!(TestServer::verify(folder.path()).await, []);
+    let moved = server.restored(on(Backend::Sqlite, Store::Memory), folder.path()).await;
+    moved.admin().get(&format!("/v2/team/app/blobs/{secret}")).await.assert_status(404);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn from_sqlite_and_files_to_postgres() {
     moves(on(Backend::Sqlite, Store::Files), on(Backend::Postgres, Store::Memory)).await;
 }

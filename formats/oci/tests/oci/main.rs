@@ -31,6 +31,7 @@ mod isolation;
 mod limits;
 mod malformed;
 mod manifests;
+mod many;
 mod mount;
 mod names;
 mod paging;

@@ -1,10 +1,10 @@
 //! The steps of a purge, each a short transaction. References go before what they point at, rows before bytes.
 
-use wharf_db::catalog::{collection, doomed, holders, manifests, packages, purges, reviews, tags};
+use wharf_db::catalog::{bin, collection, doomed, holders, manifests, packages, purges, reviews, tags};
 use wharf_db::{Durability, Tx};
 use wharf_types::{Digest, FormatName, RepoName, Timestamp};
 
-use super::{Order, Purged, TOLD};
+use super::{Order, Purged, TOLD, is_used};
 use crate::collect::Collected;
 use crate::package::unlist;
 use crate::publish::ask_for_index;
@@ -29,14 +29,28 @@ struct Erased {
 
 impl Core {
     /// Takes a manifest out of a repository, with its tags. What it named is reviewed in its time.
-    pub(super) async fn take_apart(&self, repository: i64, manifest: Digest, order: &Order) -> Result<()> {
+    /// False if it stays because something uses it, unless it goes `at_any_rate`.
+    pub(super) async fn take_apart(
+        &self,
+        repository: i64,
+        manifest: Digest,
+        at_any_rate: bool,
+        order: &Order,
+    ) -> Result<bool> {
         loop {
-            let args = (repository, manifest, order.clone());
-            let more = self.inner.db.write(Durability::Full, args, |tx, (repository, manifest, order)| {
-                Box::pin(take_apart(tx, *repository, manifest, order))
+            let args = (repository, manifest, at_any_rate, order.clone());
+            let step = self.inner.db.write(Durability::Full, args, |tx, (repository, manifest, at_any_rate, order)| {
+                Box::pin(async move {
+                    if !at_any_rate && is_used(tx, manifest).await? {
+                        return Ok(Step::Used);
+                    }
+                    take_apart(tx, *repository, manifest, order).await
+                })
             });
-            if !more.await? {
-                return Ok(());
+            match step.await? {
+                Step::More => {}
+                Step::Done => return Ok(true),
+                Step::Used => return Ok(false),
             }
         }
     }
@@ -89,6 +103,7 @@ impl Core {
         });
         let gone = gone.await?;
         count(&gone, purged);
+        purged.gone.extend(gone.iter().map(|blob| blob.digest));
         let room = TOLD.saturating_sub(purged.kept.len());
         let kept = digests.iter().filter(|digest| gone.iter().all(|blob| blob.digest != **digest)).take(room);
         purged.kept.extend(kept);
@@ -117,8 +132,15 @@ fn count(gone: &[collection::Gone], purged: &mut Purged) {
     purged.bytes += gone.iter().map(|blob| blob.size).sum::<u64>();
 }
 
-/// True if it has more tags than go in one transaction.
-async fn take_apart(tx: &mut Tx<'_>, repository: i64, manifest: &Digest, order: &Order) -> Result<bool> {
+/// What one transaction came to.
+enum Step {
+    /// It has more tags than go in one.
+    More,
+    Done,
+    Used,
+}
+
+async fn take_apart(tx: &mut Tx<'_>, repository: i64, manifest: &Digest, order: &Order) -> Result<Step> {
     let named = holders::tags(tx, repository, manifest, STEP).await?;
     for tag in &named {
         tags::remove(tx, repository, tag).await?;
@@ -131,12 +153,12 @@ async fn take_apart(tx: &mut Tx<'_>, repository: i64, manifest: &Digest, order: 
         .await?;
     }
     if named.len() as i64 >= STEP {
-        return Ok(true);
+        return Ok(Step::More);
     }
     let targets = manifests::targets(tx, repository, manifest).await?;
     reviews::enqueue_all(tx, Some(repository), &targets, "manifest purged", order.due).await?;
     manifests::remove(tx, repository, manifest).await?;
-    Ok(false)
+    Ok(Step::Done)
 }
 
 async fn erase(
@@ -147,10 +169,11 @@ async fn erase(
     delay: std::time::Duration,
 ) -> Result<Erased> {
     let mut erased = Erased::default();
-    for (repository, companion) in purges::companions(tx, digest, i64::MAX).await? {
-        reviews::enqueue(tx, Some(repository), &companion, "its image was purged", order.due).await?;
+    // Each entry is reviewed once, with what else it kept, and its row stays, so that its number means one thing.
+    for entry in bin::needing(tx, digest, STEP).await? {
+        bin::review(tx, entry, "its image was purged", order.due).await?;
+        erased.bin += u64::from(bin::end_early(tx, entry, order.at).await?);
     }
-    erased.bin = purges::empty_bin(tx, digest, STEP).await?.len() as u64;
     erased.links = purges::unlink(tx, digest, STEP).await?.len() as u64;
     let named = holders::packages(tx, digest, STEP).await?;
     for (repository, path, package) in &named {

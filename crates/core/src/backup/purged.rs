@@ -1,0 +1,112 @@
+//! What was purged, as a depot knows it: from the rows of its snapshots, and from notes that purges leave, because the machine may
+//! be lost before the next backup.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::stream;
+use serde::{Deserialize, Serialize};
+use wharf_db::dump::Cell;
+use wharf_storage::{ByteStream, Depot};
+use wharf_types::{Digest, Timestamp};
+
+use super::rows::{self, decoded};
+use super::snapshot::Snapshot;
+use super::write::BlobRow;
+use crate::{Error, Result};
+
+const FOLDER: &str = "purged";
+/// A note has a digest for each blob that went with a repository.
+const MOST: usize = 256 << 20;
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Note {
+    at: Timestamp,
+    digests: Vec<Digest>,
+}
+
+/// By the key of the instance, because several may share a depot: what was purged, and when last.
+#[derive(Debug, Default)]
+pub(super) struct Purges(BTreeMap<String, BTreeMap<Digest, Timestamp>>);
+
+impl Purges {
+    pub(super) async fn read(depot: &Arc<dyn Depot>) -> Result<Self> {
+        let mut purges = Self::default();
+        for snapshot in super::snapshots(depot).await? {
+            purges.add_rows(depot, &snapshot).await?;
+        }
+        for instance in depot.list(FOLDER).await? {
+            for name in notes(depot, &instance.name).await? {
+                let note = read(depot, &name).await?;
+                for digest in note.digests {
+                    purges.add(&instance.name, digest, note.at);
+                }
+            }
+        }
+        Ok(purges)
+    }
+
+    /// A purge takes the row away, so one that is younger was pushed again later and is nobody's leaked secret.
+    pub(super) fn has(&self, instance: &str, row: &BlobRow<'_>) -> bool {
+        self.0.get(instance).and_then(|purged| purged.get(&row.digest)).is_some_and(|at| row.created_at <= *at)
+    }
+
+    fn add(&mut self, instance: &str, digest: Digest, at: Timestamp) {
+        let last = self.0.entry(instance.to_owned()).or_default().entry(digest).or_insert(at);
+        *last = (*last).max(at);
+    }
+
+    async fn add_rows(&mut self, depot: &Arc<dyn Depot>, snapshot: &Snapshot) -> Result<()> {
+        let Ok(file) = snapshot.table("purges") else { return Ok(()) };
+        let (Some(digest), Some(at)) = (file.table.position("digest"), file.table.position("at")) else {
+            return Ok(());
+        };
+        let path = snapshot.path(&file.file);
+        let mut pages = decoded(depot.get(&path).await?, &file.table);
+        while let Some(page) = pages.recv().await {
+            for line in page.map_err(|error| Error::Backup(format!("{path}: {error}")))? {
+                let (Cell::Bytes(digest), Cell::Int(at)) = (&line[digest], &line[at]) else { continue };
+                if let Ok(digest) = Digest::from_bytes(digest) {
+                    self.add(&snapshot.instance_key, digest, Timestamp::from_millis(*at));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Leaves a note of a purge.
+pub(crate) async fn note(depot: &Arc<dyn Depot>, instance: &str, at: Timestamp, digests: &[Digest]) -> Result<()> {
+    let note = Note { at, digests: digests.to_vec() };
+    let text = serde_json::to_vec(&note).map_err(|error| Error::Backup(error.to_string()))?;
+    let name = format!("{FOLDER}/{instance}/{}-{}.json", at.as_millis(), &Digest::sha256(&text).hex()[..16]);
+    let body: ByteStream = Box::pin(stream::once(async { Ok(Bytes::from(text)) }));
+    depot.put(&name, body).await?;
+    Ok(())
+}
+
+/// Removes the notes that say nothing to any of the snapshots that stay.
+pub(super) async fn forget(depot: &Arc<dyn Depot>, kept: &[Snapshot]) -> Result<()> {
+    for instance in depot.list(FOLDER).await? {
+        let of_it = kept.iter().filter(|snapshot| snapshot.instance_key == instance.name);
+        let Some(oldest) = of_it.map(|snapshot| snapshot.mark).min() else { continue };
+        for name in notes(depot, &instance.name).await? {
+            if read(depot, &name).await?.at < oldest {
+                depot.remove(&name).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn notes(depot: &Arc<dyn Depot>, instance: &str) -> Result<Vec<String>> {
+    let found = depot.list(&format!("{FOLDER}/{instance}")).await?;
+    Ok(found.into_iter().map(|entry| format!("{FOLDER}/{instance}/{}", entry.name)).collect())
+}
+
+async fn read(depot: &Arc<dyn Depot>, name: &str) -> Result<Note> {
+    let unreadable = |error: &dyn std::fmt::Display| Error::Backup(format!("{name} cannot be read: {error}"));
+    let text = rows::whole(depot.get(name).await?, MOST).await.map_err(|error| unreadable(&error))?;
+    serde_json::from_slice(&text).map_err(|error| unreadable(&error))
+}
