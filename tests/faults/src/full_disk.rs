@@ -37,6 +37,7 @@ pub struct Options {
 /// Bytes of the disk.
 const DISK: u64 = 320 << 20;
 const LOW_WATER: u64 = 24 << 20;
+const LEAST_WATER: u64 = 8 << 20;
 
 /// Runs it.
 ///
@@ -147,9 +148,10 @@ async fn reserve_comes_back(site: &Site, server: &Registry) -> Result<()> {
     Ok(())
 }
 
-/// Without the low-water mark, so that every write there is meets a full disk.
+/// With next to no low-water mark, so that every write there is meets a full disk. With none at all the load itself may take
+/// the last byte, and then there is no room either for the writes that would make some.
 async fn under_load(site: &Arc<Site>, disk: &Disk, options: &Options, seed: u64) -> Result<()> {
-    site.set("storage.low_water", "0").await;
+    site.set("storage.low_water", &LEAST_WATER.to_string()).await;
     site.start_all().await?;
     let mut load = Load::start(site, options.clients, seed)?;
     let mut rng = StdRng::seed_from_u64(seed ^ 0xd15c);

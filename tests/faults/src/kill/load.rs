@@ -13,6 +13,9 @@ use crate::goods::bases;
 use crate::site::Site;
 use crate::wire::Wire;
 
+/// An operation that takes longer will not end.
+const LAST_OPERATION: Duration = Duration::from_secs(300);
+
 /// Clients at work.
 pub(crate) struct Load {
     clients: JoinSet<Result<Client>>,
@@ -66,12 +69,19 @@ impl Load {
     }
 
     /// Waits until each has ended its operation.
+    ///
+    /// # Errors
+    /// If one of them cannot, or saw what must not be.
     pub(crate) async fn stop(mut self) -> Result<Clients> {
         self.stop.store(true, Ordering::Relaxed);
         let mut clients = Vec::new();
-        while let Some(client) = self.clients.join_next().await {
-            clients.push(client??);
-        }
+        let ended = tokio::time::timeout(LAST_OPERATION, async {
+            while let Some(client) = self.clients.join_next().await {
+                clients.push(client??);
+            }
+            Ok::<_, anyhow::Error>(())
+        });
+        ended.await.context("clients that cannot end what they do")??;
         for ((operation, outcome), count) in &*self.tally.lock() {
             println!("  {count:>8}  {operation}: {outcome}");
         }
