@@ -3,7 +3,7 @@
 //! A client works one request at a time on tags, manifests and repositories of its own, so what it knows is exact: a request
 //! without an answer leaves two legal states, and the next thing seen leaves one.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -35,6 +35,8 @@ const FORGOTTEN: Duration = Duration::from_secs(120);
 #[derive(Debug)]
 pub(crate) struct Book {
     images: HashMap<Text, Arc<Image>>,
+    /// Digests of all manifests, the forgotten too.
+    pushed: HashSet<Text>,
     /// Every digest that the tag may point at; `None` for no tag.
     tags: BTreeMap<(Text, Text), Vec<Option<Text>>>,
     manifests: BTreeMap<(Text, Text), Held>,
@@ -74,12 +76,17 @@ pub(crate) struct Waits {
 impl Book {
     /// A blank one.
     pub(crate) fn new(own: Text, waits: Waits) -> Self {
-        let (images, tags) = (HashMap::new(), BTreeMap::new());
-        Self { images, tags, manifests: BTreeMap::new(), blobs: BTreeMap::new(), own, waits }
+        let (images, pushed, tags) = (HashMap::new(), HashSet::new(), BTreeMap::new());
+        Self { images, pushed, tags, manifests: BTreeMap::new(), blobs: BTreeMap::new(), own, waits }
     }
 
     pub(crate) fn image(&self, digest: &str) -> Option<Arc<Image>> {
         self.images.get(digest).cloned()
+    }
+
+    /// Whether this manifest was ever sent.
+    pub(crate) fn was_pushed(&self, digest: &str) -> bool {
+        self.pushed.contains(digest)
     }
 
     /// Images whose manifest is there for certain.
@@ -150,6 +157,7 @@ impl Book {
     /// A manifest was put under a tag.
     pub(crate) fn pushed(&mut self, repository: &Text, tag: &Text, image: &Arc<Image>, sure: bool) {
         self.images.insert(image.digest.clone(), Arc::clone(image));
+        self.pushed.insert(image.digest.clone());
         self.point(repository, tag, Some(image.digest.clone()), sure);
         self.hold(repository, &image.digest, Held::Yes, sure);
     }

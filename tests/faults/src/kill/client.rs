@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use reqwest::Method;
+use serde_json::Value;
 
 use crate::book::{Book, Buried, Held, Text};
 use crate::goods::{Blob, Image, MANIFEST};
@@ -290,7 +291,7 @@ impl Client {
             Some((200, body)) => {
                 let digest = sha256(&body);
                 self.book.saw_tag(repository, tag, Some(&digest))?;
-                self.pull_blobs(repository, &digest).await
+                self.pull_blobs(repository, &digest, &body).await
             }
             Some((status, _)) => bail!("{repository}:{tag} answers {status}"),
         }
@@ -304,19 +305,19 @@ impl Client {
             Some((200, body)) => {
                 ensure!(sha256(&body) == **digest, "{repository}@{digest}: other content");
                 self.book.saw_manifest(repository, digest, true)?;
-                self.pull_blobs(repository, digest).await
+                self.pull_blobs(repository, digest, &body).await
             }
             Some((status, _)) => bail!("{repository}@{digest} answers {status}"),
         }
     }
 
-    async fn pull_blobs(&mut self, repository: &Text, manifest: &str) -> Result<()> {
-        let image = self.book.image(manifest).with_context(|| format!("{manifest} was never pushed"))?;
-        for blob in &image.blobs {
-            let (digest, path) = (&blob.digest, format!("/v2/{repository}/blobs/{}", blob.digest));
-            match self.get(path).await? {
+    /// What the manifest itself names: it may be so old that its image is forgotten, and have come out of the bin.
+    async fn pull_blobs(&mut self, repository: &Text, manifest: &str, content: &[u8]) -> Result<()> {
+        ensure!(self.book.was_pushed(manifest), "{manifest} was never pushed");
+        for digest in named(content).with_context(|| format!("{manifest} is no manifest"))? {
+            match self.get(format!("/v2/{repository}/blobs/{digest}")).await? {
                 None => return Ok(()),
-                Some((200, body)) => ensure!(sha256(&body) == **digest, "{repository}: {digest} has other content"),
+                Some((200, body)) => ensure!(sha256(&body) == *digest, "{repository}: {digest} has other content"),
                 Some((status, _)) => bail!("{repository}: {digest} of {manifest} answers {status}"),
             }
         }
@@ -372,4 +373,12 @@ impl Client {
         }
         Ok(())
     }
+}
+
+/// The digests of a manifest's config and layers.
+fn named(manifest: &[u8]) -> Result<Vec<String>> {
+    let manifest: Value = serde_json::from_slice(manifest)?;
+    let layers = manifest["layers"].as_array().into_iter().flatten();
+    let digests = std::iter::once(&manifest["config"]).chain(layers).map(|blob| blob["digest"].as_str());
+    digests.map(|digest| Ok(digest.context("a descriptor without a digest")?.to_owned())).collect()
 }

@@ -70,7 +70,7 @@ impl Client {
                 let done = json(&answer)?;
                 self.book.saw_tag(repository, tag, done["from"].as_str())?;
                 let to = Text::from(done["to"].as_str().unwrap_or_default());
-                ensure!(self.book.image(&to).is_some(), "{repository}:{tag} goes back to {to}, which was never pushed");
+                ensure!(self.book.was_pushed(&to), "{repository}:{tag} goes back to {to}, which was never pushed");
                 self.came_back(repository, &to, &Value::Null, sent)?;
                 for restored in done["restored"].as_array().into_iter().flatten() {
                     self.came_back(repository, &to, &restored["tags"], sent)?;
