@@ -31,6 +31,8 @@ pub(super) struct Transport {
     activity: Arc<Activity>,
     /// What was read already, to be read again.
     begun: Bytes,
+    /// Bytes came since the last were sent: the next to be sent are the beginning of an answer.
+    asked: bool,
     closing: Closing,
 }
 
@@ -42,7 +44,7 @@ enum Closing {
 
 impl Transport {
     pub(super) fn new(stream: Stream, begun: Bytes, activity: Arc<Activity>) -> Self {
-        Self { stream, activity, begun, closing: Closing::No }
+        Self { stream, activity, begun, asked: false, closing: Closing::No }
     }
 
     fn note<T>(&self, outcome: Poll<T>) -> Poll<T> {
@@ -51,6 +53,16 @@ impl Transport {
             Poll::Pending => self.activity.blocked(),
         }
         outcome
+    }
+
+    /// Lets the tasks that are ready go first, once an answer: what they have to say is then sent together with it. Waking a
+    /// receiver on the same machine, such as a proxy, costs as much as an answer, and it is not woken again while it is at work.
+    fn lets_others_go_first(&mut self, cx: &Context<'_>) -> bool {
+        let first = std::mem::take(&mut self.asked);
+        if first {
+            cx.waker().wake_by_ref();
+        }
+        first
     }
 
     /// Reads and forgets until the client has understood, or for as long as is polite.
@@ -80,6 +92,7 @@ impl AsyncRead for Transport {
             Poll::Ready(Ok(()))
         };
         if buffer.filled().len() > before {
+            self.asked = true;
             self.activity.heard();
         }
         outcome
@@ -88,6 +101,9 @@ impl AsyncRead for Transport {
 
 impl AsyncWrite for Transport {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if self.lets_others_go_first(cx) {
+            return Poll::Pending;
+        }
         let outcome = Pin::new(&mut self.stream).poll_write(cx, bytes);
         self.note(outcome)
     }
@@ -97,6 +113,9 @@ impl AsyncWrite for Transport {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if self.lets_others_go_first(cx) {
+            return Poll::Pending;
+        }
         let outcome = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
         self.note(outcome)
     }
