@@ -16,6 +16,10 @@ use crate::tokens::Verified;
 use crate::usage::Usage;
 use crate::{Config, InstanceKey};
 
+/// Bytes of remembered registry tokens, and what one has beside its text, roughly.
+const VERIFIED_BYTES: u64 = 16 * 1024 * 1024;
+const VERIFIED_OVERHEAD: usize = 512;
+
 /// Authenticates, authorizes, and manages those it does that for. Clones share everything.
 #[derive(Clone)]
 pub struct Auth(pub(crate) Arc<Inner>);
@@ -29,8 +33,8 @@ pub(crate) struct Inner {
     pub(crate) usage: Usage,
     pub(crate) registry: Signer,
     pub(crate) refresh: Signer,
-    /// Registry tokens whose signature was checked, by the hash of their text.
-    pub(crate) verified: Cache<[u8; 32], Arc<Verified>>,
+    /// Registry tokens whose signature was checked, by their text: hashing it cryptographically costs more than finding it.
+    pub(crate) verified: Cache<Box<str>, Arc<Verified>>,
 }
 
 impl Auth {
@@ -44,7 +48,8 @@ impl Auth {
             registry: Signer::new(key, Kind::Registry, &config.service),
             refresh: Signer::new(key, Kind::Refresh, &config.service),
             verified: Cache::builder()
-                .max_capacity(20_000)
+                .max_capacity(VERIFIED_BYTES)
+                .weigher(|text: &Box<str>, _| u32::try_from(text.len() + VERIFIED_OVERHEAD).unwrap_or(u32::MAX))
                 .time_to_live(config.registry_token_ttl.max(Duration::from_secs(1)))
                 .build(),
             db,

@@ -88,7 +88,10 @@ impl Subject {
 
     /// The name for logs and the audit log: `anonymous` and `system:<job>` where there is no account.
     pub fn name(&self) -> String {
-        self.to_string()
+        match self {
+            Self::User { name, .. } | Self::Robot { name, .. } => name.as_str().to_owned(),
+            Self::Anonymous | Self::System(_) => self.to_string(),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use wharf_types::Timestamp;
 
 use crate::account::Account;
@@ -32,6 +33,8 @@ impl std::fmt::Debug for RegistryToken {
 pub(crate) struct Verified {
     pub(crate) claims: Claims,
     pub(crate) scopes: Arc<[Scope]>,
+    /// Its holder, as this token last met it.
+    account: ArcSwapOption<Account>,
 }
 
 impl Auth {
@@ -85,27 +88,30 @@ impl Auth {
         let claims = self.0.refresh.read(token)?;
         claims.check_time(now)?;
         let holder = claims.holder.ok_or(Rejected::BadCredentials)?;
-        self.holder_identity(holder, None, epoch, now).await
+        let account = self.0.accounts.by_id(holder.id, epoch).await?;
+        self.holder_identity(account, holder, None, epoch, now)
     }
 
     /// Who a registry token stands for.
     pub(crate) async fn by_registry_token(&self, text: &str, epoch: i64, now: Timestamp) -> Result<Identity, Rejected> {
-        let hash = crate::secret::hash(text);
-        let verified = match self.0.verified.get(&hash) {
+        let verified = match self.0.verified.get(text) {
             Some(verified) => verified,
             None => {
                 let claims = self.0.registry.read(text)?;
                 claims.check_time(now)?;
                 let scopes = claims.scopes().into();
-                let verified = Arc::new(Verified { claims, scopes });
-                self.0.verified.insert(hash, Arc::clone(&verified));
+                let verified = Arc::new(Verified { claims, scopes, account: ArcSwapOption::empty() });
+                self.0.verified.insert(text.into(), Arc::clone(&verified));
                 verified
             }
         };
         verified.claims.check_time(now)?;
         let scopes = Some(Arc::clone(&verified.scopes));
         match verified.claims.holder {
-            Some(holder) => self.holder_identity(holder, scopes, epoch, now).await,
+            Some(holder) => {
+                let account = self.holder_of(&verified, holder, epoch).await?;
+                self.holder_identity(account, holder, scopes, epoch, now)
+            }
             None => Ok(Identity {
                 who: Who::Nobody,
                 credential: Credential::Anonymous,
@@ -117,15 +123,32 @@ impl Auth {
         }
     }
 
-    /// The identity behind a signed token, if the credential it was made with is still good.
-    async fn holder_identity(
+    /// The account behind a token in this state of identities, which the token remembers.
+    async fn holder_of(
         &self,
+        verified: &Verified,
+        holder: Holder,
+        epoch: i64,
+    ) -> Result<Option<Arc<Account>>, Rejected> {
+        let known = verified.account.load_full().filter(|known| known.epoch >= epoch);
+        if known.is_some() {
+            return Ok(known);
+        }
+        let account = self.0.accounts.by_id(holder.id, epoch).await?;
+        verified.account.store(account.clone());
+        Ok(account)
+    }
+
+    /// The identity behind a signed token, if the credential it was made with is still good.
+    fn holder_identity(
+        &self,
+        account: Option<Arc<Account>>,
         holder: Holder,
         scopes: Option<Arc<[Scope]>>,
         epoch: i64,
         now: Timestamp,
     ) -> Result<Identity, Rejected> {
-        let account = self.0.accounts.by_id(holder.id, epoch).await?.ok_or(Rejected::BadCredentials)?;
+        let account = account.ok_or(Rejected::BadCredentials)?;
         let mut identity = match holder.token {
             None if account.generation == holder.generation && account.password.is_some() => {
                 self.password_identity(account, epoch, now)?
