@@ -1,5 +1,6 @@
 //! What is remembered of a request until its answer has gone: for the log and the metrics.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -109,7 +110,7 @@ impl Record {
                     address = %self.address,
                     actor = self.actor,
                     method = %self.method,
-                    path = logged_path(&self.uri),
+                    path = &*logged_path(&self.uri),
                     format = self.format,
                     operation = self.operation,
                     status = self.status,
@@ -144,8 +145,11 @@ impl Drop for Record {
 }
 
 /// The path, and of the query what is harmless.
-fn logged_path(uri: &Uri) -> String {
+fn logged_path(uri: &Uri) -> Cow<'_, str> {
     let path = uri.path();
+    if uri.query().is_none() && path.len() <= LONGEST_PATH {
+        return Cow::Borrowed(path);
+    }
     let mut text = path
         .get(..LONGEST_PATH.min(path.len()))
         .map_or_else(|| path.chars().take(LONGEST_PATH).collect(), str::to_owned);
@@ -159,7 +163,7 @@ fn logged_path(uri: &Uri) -> String {
         }
         text.push_str(shown);
     }
-    text
+    Cow::Owned(text)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Log lines on standard error.
 
 mod fields;
+mod line;
 mod writer;
 
 use std::io::{self, IsTerminal as _};
@@ -25,7 +26,9 @@ pub(super) fn start(config: &Config) -> Outcome<Writing> {
     let colours = io::stderr().is_terminal();
     let started = match config.log_format() {
         LogFormat::Text if colours => builder.with_ansi(true).try_init(),
-        LogFormat::Text => builder.with_ansi(false).fmt_fields(fields::Plain).try_init(),
+        LogFormat::Text => {
+            builder.with_ansi(false).fmt_fields(fields::Plain).event_format(line::Line::new(line::Clock)).try_init()
+        }
         LogFormat::Json => builder.json().flatten_event(true).with_current_span(false).try_init(),
     };
     started.map_err(Failure::new)?;

@@ -39,16 +39,72 @@ impl Fields<'_> {
         match field.name() {
             "message" => Ok(()),
             name => {
-                self.writer.write_str(name.strip_prefix("r#").unwrap_or(name))?;
+                self.writer.write_str(plain(name))?;
                 self.writer.write_char('=')
             }
         }
     }
+
+    fn write_number(&mut self, field: &Field, number: impl itoa::Integer) {
+        self.write(field, |writer| writer.write_str(itoa::Buffer::new().format(number)));
+    }
+}
+
+/// The name of a field that is a keyword, without its mark.
+fn plain(name: &str) -> &str {
+    match name.as_bytes() {
+        [b'r', b'#', ..] => &name[2..],
+        _ => name,
+    }
+}
+
+fn digit(number: u64) -> char {
+    char::from(b'0' + u8::try_from(number % 10).unwrap_or_default())
+}
+
+/// The thousandths of a number that has no more decimals than that, which are those of every duration that is logged.
+#[expect(clippy::cast_possible_truncation, reason = "it is compared with what it was made of")]
+#[expect(clippy::cast_precision_loss, reason = "the bound is far below 2^53")]
+fn thousandths(value: f64) -> Option<u64> {
+    const MOST: f64 = 1e12;
+    let scaled = (value * 1e3).round();
+    let fits = (0.0..MOST).contains(&scaled) && value.is_sign_positive();
+    fits.then(|| scaled as i64 as f64)
+        .filter(|whole| whole / 1e3 == value)
+        .and_then(|whole| u64::try_from(whole as i64).ok())
 }
 
 impl Visit for Fields<'_> {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         self.write(field, |writer| write!(writer, "{value:?}"));
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.write_number(field, value);
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.write_number(field, value);
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.write(field, |writer| writer.write_str(if value { "true" } else { "false" }));
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        let Some(thousandths) = thousandths(value) else { return self.record_debug(field, &value) };
+        self.write(field, |writer| {
+            writer.write_str(itoa::Buffer::new().format(thousandths / 1000))?;
+            let decimals = thousandths % 1000;
+            let [one, two, three] = [decimals / 100, decimals / 10 % 10, decimals % 10].map(digit);
+            writer.write_char('.')?;
+            writer.write_char(one)?;
+            match (two, three) {
+                ('0', '0') => Ok(()),
+                (_, '0') => writer.write_char(two),
+                _ => writer.write_char(two).and_then(|()| writer.write_char(three)),
+            }
+        });
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
@@ -73,8 +129,19 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use tracing_subscriber::fmt::MakeWriter;
+    use tracing_subscriber::fmt::time::FormatTime;
 
+    use super::super::line::Line;
     use super::*;
+
+    #[derive(Clone)]
+    struct Noon;
+
+    impl FormatTime for Noon {
+        fn format_time(&self, writer: &mut Writer<'_>) -> fmt::Result {
+            writer.write_str("12:00")
+        }
+    }
 
     #[derive(Clone, Default)]
     struct Page(Arc<Mutex<Vec<u8>>>);
@@ -115,6 +182,18 @@ mod tests {
             big = u128::MAX,
             float = 1.5,
             whole = 2.0,
+            nothing = 0.0,
+            debt = -0.0,
+            millis = 1234.567,
+            hundredth = 0.01,
+            tenth = 0.1,
+            third = 1.0 / 3.0,
+            thousandth = 0.001,
+            tiny = 1e-7,
+            huge = 1e300,
+            large = 12_345_678.9,
+            endless = f64::INFINITY,
+            signed = i64::MIN,
             flag = true,
             shown = %"a b",
             debugged = ?Some("x"),
@@ -126,15 +205,20 @@ mod tests {
         );
         tracing::warn!("only a message");
         tracing::warn!(only = "a field");
+        tracing::info_span!("inside", of = "a span").in_scope(|| tracing::error!("deep"));
     }
 
     #[test]
     fn lines_look_as_they_did() {
         let (theirs, ours) = (Page::default(), Page::default());
-        let builder = || tracing_subscriber::fmt().with_ansi(false).without_time();
+        let builder = || tracing_subscriber::fmt().with_ansi(false).with_timer(Noon);
+        let line = Line::new(Noon);
         tracing::subscriber::with_default(builder().with_writer(theirs.clone()).finish(), log);
-        tracing::subscriber::with_default(builder().with_writer(ours.clone()).fmt_fields(Plain).finish(), log);
-        assert!(theirs.text().lines().count() >= 3);
+        tracing::subscriber::with_default(
+            builder().with_writer(ours.clone()).fmt_fields(Plain).event_format(line).finish(),
+            log,
+        );
+        assert!(theirs.text().lines().count() >= 4);
         assert_eq!(ours.text(), theirs.text());
     }
 }
