@@ -16,7 +16,7 @@ pub(crate) use checked::WrongReads;
 use checked::checked;
 
 use crate::actor::about;
-use crate::kept::{Marks, key};
+use crate::kept::{Marks, key_of};
 use crate::repository::Target;
 use crate::{Actor, Core, Error, Result};
 
@@ -60,7 +60,7 @@ impl Core {
     /// [`Error::RepositoryUnknown`], [`Error::BlobUnknown`].
     pub async fn blob(&self, target: &Target, digest: &Digest) -> Result<Arc<Blob>> {
         let db = &self.inner.db;
-        let key = key(target, &digest.to_string());
+        let key = key_of(target, digest);
         if let Some(kept) = self.inner.blobs.get(db, &key) {
             return Ok(kept);
         }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use moka::sync::Cache;
 use wharf_db::{Db, Mark};
+use wharf_types::Digest;
 
 use crate::repository::Target;
 
@@ -56,4 +57,14 @@ impl<T: Send + Sync + 'static> Kept<T> {
 /// The key of something in a repository. No name holds a space.
 pub(crate) fn key(target: &Target, place: &str) -> String {
     [target.format.as_str(), " ", target.name.canonical(), " ", place].concat()
+}
+
+/// As [`key`], of what has this digest.
+pub(crate) fn key_of(target: &Target, digest: &Digest) -> String {
+    const LONGEST_DIGEST: usize = 7 + 128;
+    let (format, name) = (target.format.as_str(), target.name.canonical());
+    let mut key = String::with_capacity(format.len() + name.len() + 2 + LONGEST_DIGEST);
+    key.extend([format, " ", name, " "]);
+    digest.push_to(&mut key);
+    key
 }

@@ -53,6 +53,9 @@ impl FromStr for Algorithm {
     }
 }
 
+/// `sha512:` and its hash in hex.
+const LONGEST_TEXT: usize = 7 + 128;
+
 /// A verified-form digest: algorithm and raw hash. The text form is `sha256:<64 lower-case hex digits>`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Digest {
@@ -112,6 +115,26 @@ impl Digest {
         hex::encode(self.raw())
     }
 
+    /// Hands its text form to `write`, without an allocation.
+    fn with_text<T>(&self, write: impl FnOnce(&str) -> T) -> Option<T> {
+        let mut buffer = [0; LONGEST_TEXT];
+        let (name, length) = (self.algorithm.as_str(), self.text_length());
+        let text = buffer.get_mut(..length)?;
+        text.get_mut(..name.len())?.copy_from_slice(name.as_bytes());
+        *text.get_mut(name.len())? = b':';
+        hex::encode_to_slice(self.raw(), text.get_mut(name.len() + 1..)?).ok()?;
+        std::str::from_utf8(text).ok().map(write)
+    }
+
+    fn text_length(&self) -> usize {
+        self.algorithm.as_str().len() + 1 + 2 * self.algorithm.size()
+    }
+
+    /// Adds its text form to `text`.
+    pub fn push_to(&self, text: &mut String) {
+        self.with_text(|digest| text.push_str(digest));
+    }
+
     /// The form in which databases hold a digest: one byte for the algorithm, then the raw hash. Sorts like the text form.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(65);
@@ -159,13 +182,8 @@ impl FromStr for Digest {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = [0; 128];
-        let text = &mut text[..self.algorithm.size() * 2];
         // The buffer has exactly the length that the encoder wants, so this cannot fail.
-        hex::encode_to_slice(self.raw(), text).map_err(|_| fmt::Error)?;
-        f.write_str(self.algorithm.as_str())?;
-        f.write_str(":")?;
-        f.write_str(std::str::from_utf8(text).map_err(|_| fmt::Error)?)
+        self.with_text(|text| f.write_str(text)).unwrap_or(Err(fmt::Error))
     }
 }
 

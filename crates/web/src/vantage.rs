@@ -140,7 +140,11 @@ fn requested_base(head: &Parts, peer: &Peer, forwarded: &Forwarded) -> Result<St
 /// A host and perhaps a port, fit to be put into URLs of ours.
 fn host_of(text: &str) -> Result<&str, InvalidHost> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'[' | b']');
-    let valid = !text.is_empty() && text.len() <= 255 && text.bytes().all(plain) && text.parse::<Authority>().is_ok();
+    let valid = !text.is_empty() && text.len() <= 255 && text.bytes().all(plain);
+    // Without brackets, and with no colon but that of a port, there is nothing left that could be wrong with it.
+    let (host, port) = text.split_once(':').unwrap_or((text, "0"));
+    let simple = !host.is_empty() && !host.contains(['[', ']']) && port.parse::<u16>().is_ok();
+    let valid = valid && (simple || text.parse::<Authority>().is_ok());
     if valid { Ok(text) } else { Err(InvalidHost) }
 }
 

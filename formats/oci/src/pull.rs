@@ -14,6 +14,9 @@ use wharf_wire::{Body, Part, bytes, empty, etag, is_unchanged, stream};
 use crate::upload::CONTENT_DIGEST;
 use crate::{Call, Error, NAME, Op};
 
+/// A digest of sha512 in quotes.
+const LONGEST_ETAG: usize = 9 + 128;
+
 /// Content under a digest never changes; who may read it does, so shared caches stay out.
 const FOR_EVER: HeaderValue = HeaderValue::from_static("private, max-age=31536000, immutable");
 
@@ -34,7 +37,11 @@ pub(crate) fn pong() -> Response<Body> {
 /// Headers that name content by its digest.
 fn name_content(headers: &mut HeaderMap, digest: &Digest) {
     // One text for both: the entity tag is the digest in quotes.
-    let tag = Bytes::from(etag(&digest.to_string()));
+    let mut tag = String::with_capacity(LONGEST_ETAG);
+    tag.push('"');
+    digest.push_to(&mut tag);
+    tag.push('"');
+    let tag = Bytes::from(tag);
     if let Ok(value) = HeaderValue::from_maybe_shared(tag.slice(1..tag.len() - 1)) {
         headers.insert(CONTENT_DIGEST, value);
     }

@@ -1,5 +1,6 @@
 //! From a request's head to an operation. Names have any number of segments, so paths are read from their end.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use http::Method;
@@ -17,26 +18,48 @@ const MOST_TAGS: usize = 100;
 pub(crate) fn parse(head: &Parts) -> Result<Op, Error> {
     let path = head.uri.path();
     let rest = path.strip_prefix("/v2").ok_or(Error::NoSuchEndpoint)?;
-    let segments: Vec<_> = rest.split('/').skip(1).map(decode_segment).collect::<Option<_>>().ok_or(Error::BadPath)?;
-    let segments: Vec<&str> = segments.iter().map(AsRef::as_ref).collect();
+    let path = decoded(rest.strip_prefix('/').unwrap_or(rest)).ok_or(Error::BadPath)?;
     let request = Head { method: &head.method, query: head.uri.query(), headers: &head.headers };
-    match segments.as_slice() {
-        [] | [""] => request.reads().map(|()| Op::Ping),
-        ["_catalog"] => request.reads().and_then(|()| Ok(Op::Catalog { page: request.page()? })),
-        [name @ .., "tags", "list"] => {
-            request.reads().and_then(|()| Ok(Op::Tags { name: repo(name)?, page: request.page()? }))
-        }
-        [name @ .., "blobs", "uploads"] | [name @ .., "blobs", "uploads", ""] => request.begin(repo(name)?),
-        [name @ .., "blobs", "uploads", id] => request.upload(repo(name)?, id),
-        [name @ .., "blobs", digest] => request.blob(repo(name)?, digest.parse()?),
-        [name @ .., "manifests", reference] => request.manifest(repo(name)?, reference.parse()?),
-        [name @ .., "referrers", digest] => request.referrers(repo(name)?, digest.parse()?),
-        _ => Err(Error::NoSuchEndpoint),
+    let (before, last) = match &*path {
+        "" => return request.reads().map(|()| Op::Ping),
+        "_catalog" => return request.reads().and_then(|()| Ok(Op::Catalog { page: request.page()? })),
+        path => path.rsplit_once('/').ok_or(Error::NoSuchEndpoint)?,
+    };
+    if let Some(name) = ahead_of(before, "tags").filter(|_| last == "list") {
+        return request.reads().and_then(|()| Ok(Op::Tags { name: name.parse()?, page: request.page()? }));
+    }
+    if let Some(name) = ahead_of(before, "blobs").filter(|_| last == "uploads") {
+        return request.begin(name.parse()?);
+    }
+    if let Some(name) = ahead_of(before, "uploads").and_then(|before| ahead_of(before, "blobs")) {
+        let name = name.parse()?;
+        return if last.is_empty() { request.begin(name) } else { request.upload(name, last) };
+    }
+    if let Some(name) = ahead_of(before, "blobs") {
+        return request.blob(name.parse()?, last.parse()?);
+    }
+    if let Some(name) = ahead_of(before, "manifests") {
+        return request.manifest(name.parse()?, last.parse()?);
+    }
+    match ahead_of(before, "referrers") {
+        Some(name) => request.referrers(name.parse()?, last.parse()?),
+        None => Err(Error::NoSuchEndpoint),
     }
 }
 
-fn repo(segments: &[&str]) -> Result<RepoName, Error> {
-    Ok(segments.join("/").parse()?)
+/// The path with each of its segments decoded; none if one of them cannot be, or would become several.
+fn decoded(path: &str) -> Option<Cow<'_, str>> {
+    if !path.contains('%') {
+        return Some(Cow::Borrowed(path));
+    }
+    let segments: Option<Vec<_>> = path.split('/').map(decode_segment).collect();
+    Some(Cow::Owned(segments?.join("/")))
+}
+
+/// What stands before `word`, where that is the last segment.
+fn ahead_of<'a>(path: &'a str, word: &str) -> Option<&'a str> {
+    let before = path.strip_suffix(word)?;
+    if before.is_empty() { Some(before) } else { before.strip_suffix('/') }
 }
 
 struct Head<'a> {

@@ -8,7 +8,7 @@ use wharf_db::{Db, Engine, Subject, Tx};
 use wharf_types::{Digest, MediaType, Reference};
 
 use crate::budget::{Room, UNCOUNTED};
-use crate::kept::{Marks, key};
+use crate::kept::{Marks, key, key_of};
 use crate::repository::Target;
 use crate::{Core, Error, Result};
 
@@ -54,7 +54,7 @@ impl Core {
         let db = &self.inner.db;
         let key = match reference {
             Reference::Tag(tag) => key(target, tag.as_str()),
-            Reference::Digest(digest) => key(target, &digest.to_string()),
+            Reference::Digest(digest) => key_of(target, digest),
         };
         if let Some(kept) = self.inner.manifests.get(db, &key) {
             return Ok(Found::Small(kept));
