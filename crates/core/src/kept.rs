@@ -11,8 +11,11 @@ use wharf_types::Digest;
 
 use crate::repository::Target;
 
-/// Bytes of all copies together.
-const MOST: u64 = 32 * 1024 * 1024;
+/// Bytes of all copies of manifests, of blobs with those that lie in their row, and of pages of referrers: what an idle server
+/// keeps of busy days.
+pub(crate) const MANIFESTS: u64 = 16 * 1024 * 1024;
+pub(crate) const BLOBS: u64 = 8 * 1024 * 1024;
+pub(crate) const REFERRERS: u64 = 8 * 1024 * 1024;
 /// Bytes of a copy beside its key and what it holds, roughly.
 const OVERHEAD: usize = 256;
 
@@ -37,9 +40,10 @@ impl<T> Clone for Copy<T> {
 }
 
 impl<T: Send + Sync + 'static> Kept<T> {
-    pub(crate) fn new() -> Self {
+    /// For so many bytes of copies at most.
+    pub(crate) fn new(most: u64) -> Self {
         let weight = |key: &String, copy: &Copy<T>| u32::try_from(key.len() + copy.size + OVERHEAD).unwrap_or(u32::MAX);
-        Self { copies: Cache::builder().max_capacity(MOST).weigher(weight).build() }
+        Self { copies: Cache::builder().max_capacity(most).weigher(weight).build() }
     }
 
     /// The copy under this key, if it is what the database holds.

@@ -121,20 +121,24 @@ impl ExternalUrl {
 fn requested_base(head: &Parts, peer: &Peer, forwarded: &Forwarded) -> Result<String, InvalidHost> {
     let scheme = forwarded.scheme.as_ref().unwrap_or(if peer.tls { &Scheme::HTTPS } else { &Scheme::HTTP });
     if let Some(host) = &forwarded.host {
-        return Ok(format!("{scheme}://{host}"));
+        return Ok(based(scheme, host));
     }
     // HTTP/2 and absolute-form requests carry the authority in the URI, which then wins over Host (RFC 9112, section 3.2.2).
     if let Some(authority) = head.uri.authority() {
-        return Ok(format!("{scheme}://{}", host_of(authority.as_str())?));
+        return Ok(based(scheme, host_of(authority.as_str())?));
     }
     let mut hosts = head.headers.get_all(HOST).iter();
     match hosts.next() {
         // Two of them are read differently by different programs, which is how requests are smuggled past proxies.
         Some(_) if hosts.next().is_some() => Err(InvalidHost),
-        Some(host) => Ok(format!("{scheme}://{}", host_of(host.to_str().map_err(|_| InvalidHost)?)?)),
-        None if head.version < Version::HTTP_11 => Ok(format!("{scheme}://{}", peer.local)),
+        Some(host) => Ok(based(scheme, host_of(host.to_str().map_err(|_| InvalidHost)?)?)),
+        None if head.version < Version::HTTP_11 => Ok(based(scheme, &peer.local.to_string())),
         None => Err(InvalidHost),
     }
+}
+
+fn based(scheme: &Scheme, host: &str) -> String {
+    [scheme.as_str(), "://", host].concat()
 }
 
 /// A host and perhaps a port, fit to be put into URLs of ours.

@@ -6,6 +6,7 @@ mod data;
 mod first;
 mod key;
 mod log;
+mod memory;
 mod password;
 mod signal;
 mod welcome;
@@ -68,9 +69,11 @@ pub(crate) async fn run(config: &Config) -> Outcome {
 async fn serve(core: &Core, listener: Listener, app: Arc<App>, stopped: impl Future<Output = ()>) -> Outcome {
     let workers = core.start_workers();
     let flusher = tokio::spawn(flush(core.auth().clone()));
+    let keeper = tokio::spawn(memory::give_back());
     let served = listener.serve(app, stopped).await.map_err(Failure::new);
     workers.stop().await;
     flusher.abort();
+    keeper.abort();
     if let Err(error) = core.auth().flush().await {
         tracing::warn!(%error, "when credentials were last used was not written down");
     }
