@@ -13,7 +13,7 @@ use wharf_types::Timestamp;
 
 use crate::backup::BACKUP;
 use crate::collect::DESTROY;
-use crate::publish::{Order, PUBLISH};
+use crate::publish::{Order, PUBLISH, RENEW};
 use crate::recycle::EMPTY_BIN;
 use crate::scrub::SCRUB;
 use crate::sweep::SWEEP;
@@ -130,6 +130,7 @@ impl Core {
     async fn handle(&self, job: &jobs::Job) -> Result<()> {
         match job.kind.as_str() {
             PUBLISH => self.publish(&job.payload).await,
+            RENEW => self.renew(&job.payload).await,
             SWEEP => self.sweep().await,
             BACKUP => self.run_backup(job).await,
             SCRUB => self.scrub().await,
@@ -215,7 +216,7 @@ impl Core {
 
 /// What a job is about, for people: its key is for machines.
 fn subject(job: &jobs::Job) -> String {
-    let told = if job.kind == PUBLISH { Order::subject(&job.payload) } else { None };
+    let told = if [PUBLISH, RENEW].contains(&job.kind.as_str()) { Order::subject(&job.payload) } else { None };
     told.unwrap_or_else(|| job.key.clone())
 }
 

@@ -23,6 +23,7 @@ mod referrer;
 mod repository;
 mod room;
 mod scrub;
+mod settings;
 mod signing;
 mod sweep;
 mod tag;

@@ -9,11 +9,12 @@ mod published;
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
-use wharf_db::catalog::{events, generations, packages, placements, reviews};
+use wharf_db::catalog::{events, generations, packages, placements, reviews, settings};
 use wharf_db::{Durability, Tx};
 use wharf_types::{Algorithm, FormatName, RepoName, Timestamp};
 
-pub(crate) use order::{Order, PUBLISH, Turns, ask_for_index};
+use order::ask_for_renewal;
+pub(crate) use order::{Order, PUBLISH, RENEW, Turns, ask_for_index};
 pub(crate) use published::Announcements;
 
 use crate::repository::Target;
@@ -39,6 +40,7 @@ pub struct Publication {
     /// The generation that was current when the work began.
     before: Option<i64>,
     signers: Option<Signers>,
+    renewal: Option<Timestamp>,
 }
 
 struct Flip {
@@ -50,6 +52,7 @@ struct Flip {
     /// Nothing but the changes is written: the current generation has them all.
     keeps_current: bool,
     signed_by: String,
+    renewal: Option<Timestamp>,
     format: FormatName,
     name: RepoName,
     /// The generation that was current when the work began.
@@ -202,6 +205,25 @@ impl Publication {
         Ok(self.signers.insert(signers))
     }
 
+    /// What the format was told about the repository (the channel is empty) or about a channel of it.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn settings(&self, channel: &str) -> Result<Option<String>> {
+        let args = (self.repository, channel);
+        let found = self
+            .core
+            .inner
+            .db
+            .read(&args, |tx, (repository, channel)| Box::pin(settings::get(tx, *repository, channel)));
+        Ok(found.await.map_err(Error::from)?)
+    }
+
+    /// Asks to be made again at this time, although nothing may have changed: what an index says of itself may run out.
+    pub fn renew_at(&mut self, at: Timestamp) {
+        self.renewal = Some(at);
+    }
+
     /// Nothing has changed: what was added is dropped and the current generation stays.
     pub fn keep_current(&mut self) {
         self.keeps_current = true;
@@ -232,6 +254,7 @@ impl Core {
             format,
             before,
             signers: None,
+            renewal: None,
         };
         self.format_of(&target)?.index(&mut publication).await.map_err(|error| match error {
             IndexError::Core(error) => error,
@@ -246,6 +269,7 @@ impl Core {
             files: publication.files,
             keeps_current: publication.keeps_current,
             signed_by: publication.signers.map(|signers| signers.ids).unwrap_or_default(),
+            renewal: publication.renewal,
             format,
             name: target.name,
             before,
@@ -289,6 +313,9 @@ async fn make_current(tx: &mut Tx<'_>, flip: &Flip) -> Result<()> {
         return Err(Error::NotPublished("another worker has published meanwhile".to_owned()));
     }
     placements::forget_changes(tx, *repository, channel, &flip.known_changes).await?;
+    if let Some(due) = flip.renewal {
+        ask_for_renewal(tx, &Target::new(*format, name.clone()), (*repository, channel), due, *at).await?;
+    }
     if flip.keeps_current {
         return Ok(());
     }

@@ -25,6 +25,7 @@ pub mod repositories;
 pub mod restores;
 pub mod reviews;
 pub mod scrub;
+pub mod settings;
 pub mod signing_keys;
 pub mod storages;
 pub mod tag_rules;

@@ -19,4 +19,5 @@ pub(crate) const ALL: &[Migration] = &[
     Migration { number: 11, name: "unread", sql: include_str!("migrations/0011_unread.sql") },
     Migration { number: 12, name: "keys", sql: include_str!("migrations/0012_keys.sql") },
     Migration { number: 13, name: "bin numbers", sql: include_str!("migrations/0013_bin_numbers.sql") },
+    Migration { number: 14, name: "settings", sql: include_str!("migrations/0014_settings.sql") },
 ];

@@ -15,6 +15,9 @@ use crate::{Core, Error, Result};
 /// The kind of the jobs that publish indexes.
 pub(crate) const PUBLISH: &str = "publish";
 
+/// The kind of the jobs that ask for an index whose time runs out.
+pub(crate) const RENEW: &str = "renew";
+
 /// What the job row says.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Order {
@@ -70,7 +73,35 @@ pub(crate) async fn ask_for_index(
     Ok(jobs::enqueue(tx, PUBLISH, &job_key(repository, channel), &payload, due, at).await?)
 }
 
+/// Asks that an index be asked for again at `due`. That is work of another kind, so that nobody waits for it.
+pub(super) async fn ask_for_renewal(
+    tx: &mut Tx<'_>,
+    target: &Target,
+    (repository, channel): (i64, &str),
+    due: Timestamp,
+    at: Timestamp,
+) -> Result<()> {
+    let (format, name) = (target.format.as_str().to_owned(), target.name.clone());
+    let order = Order { repository, channel: channel.to_owned(), format, name };
+    let payload = serde_json::to_string(&order).map_err(|error| Error::Inconsistent(error.to_string()))?;
+    Ok(jobs::enqueue(tx, RENEW, &job_key(repository, channel), &payload, due, at).await?)
+}
+
+async fn renew(tx: &mut Tx<'_>, (order, at): &(Order, Timestamp)) -> Result<()> {
+    let key = job_key(order.repository, &order.channel);
+    let payload = serde_json::to_string(order).map_err(|error| Error::Inconsistent(error.to_string()))?;
+    Ok(jobs::enqueue(tx, PUBLISH, &key, &payload, *at, *at).await?)
+}
+
 impl Core {
+    /// Runs a job of the kind [`RENEW`].
+    pub(crate) async fn renew(&self, payload: &str) -> Result<()> {
+        let args = (Order::read(payload)?, self.inner.clock.now());
+        self.inner.db.write(Durability::Full, args, |tx, args| Box::pin(renew(tx, args))).await?;
+        self.inner.work.notify_one();
+        Ok(())
+    }
+
     /// Writes a change together with its order for an index. All changes of a channel meet in the row of its job. Who loses there
     /// again and again takes turns with the others of this process, so that a large burst of uploads is slow and not refused.
     pub(crate) async fn write_with_order<A, T>(&self, args: A, work: Work<Arc<A>, T, Error>) -> Result<T>

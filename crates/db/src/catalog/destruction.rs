@@ -45,6 +45,8 @@ const PLAIN: &[&str] = &[
     "DELETE FROM tag_history WHERE id IN (SELECT id FROM tag_history WHERE repository_id = ?1 LIMIT ?2)",
     "DELETE FROM generation_heads WHERE repository_id = ?1 AND channel IN
        (SELECT channel FROM generation_heads WHERE repository_id = ?1 LIMIT ?2)",
+    "DELETE FROM repository_settings WHERE repository_id = ?1 AND channel IN
+       (SELECT channel FROM repository_settings WHERE repository_id = ?1 LIMIT ?2)",
     "DELETE FROM package_changes WHERE id IN (SELECT id FROM package_changes WHERE repository_id = ?1 LIMIT ?2)",
     "DELETE FROM signing_keys WHERE id IN (SELECT id FROM signing_keys WHERE repository_id = ?1 LIMIT ?2)",
 ];
