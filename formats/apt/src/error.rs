@@ -8,6 +8,7 @@ use wharf_types::{Digest, InvalidDigest, InvalidName};
 use wharf_wire::{Answer, Body, Context, ReadError, Refusal};
 
 use crate::name::InvalidPart;
+use crate::settings::InvalidSettings;
 
 /// Why a request is not answered with what it asked for.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +31,9 @@ pub enum Error {
     /// Digest.
     #[error(transparent)]
     Digest(#[from] InvalidDigest),
+    /// Settings.
+    #[error(transparent)]
+    Settings(#[from] InvalidSettings),
     /// A copy that goes nowhere.
     #[error("where to? the query has no to=DISTRIBUTION")]
     NoDestination,
@@ -98,6 +102,7 @@ impl Error {
             | Self::Name(_)
             | Self::Part(_)
             | Self::Digest(_)
+            | Self::Settings(_)
             | Self::NoDestination
             | Self::NoParameters
             | Self::Package(_)

@@ -11,6 +11,7 @@ use wharf_core::encode::{Block, Encoding, stream_end, stream_header};
 use wharf_core::{IndexError, IndexFile, ListPlan, Package, Piece, Publication, Segment};
 
 use crate::name::{Component, Kind, List};
+use crate::settings::{InvalidSettings, Settings};
 
 /// Kinds of fragments.
 pub(crate) mod kind {
@@ -46,9 +47,10 @@ struct Table {
 
 impl Layout {
     /// What a distribution with these lists has: for each component the same architectures, so that no client is told of one that is
-    /// missing in some component.
-    fn of(lists: &[List]) -> Self {
-        let mut layout = Self::default();
+    /// missing in some component. What the settings name is there although nothing may be in it.
+    fn of(lists: &[List], settings: &Settings) -> Self {
+        let (components, architectures) = (settings.components.clone(), settings.architectures.clone());
+        let mut layout = Self { components, architectures, ..Self::default() };
         let (mut installers, mut has_sources) = (BTreeSet::new(), false);
         for list in lists {
             layout.components.insert(list.component.clone());
@@ -93,7 +95,8 @@ pub(crate) async fn publish(publication: &mut Publication, piece_bytes: usize) -
     publication.with_sha512();
     let lists: Result<Vec<List>, _> = publication.parts().await?.iter().map(|part| part.parse()).collect();
     let lists = lists.map_err(|error| IndexError::Format(error.to_string()))?;
-    let layout = Layout::of(&lists);
+    let settings = settings(publication).await?;
+    let layout = Layout::of(&lists, &settings);
     let mut pieces: BTreeMap<(&List, &str), Vec<Piece>> = BTreeMap::new();
     for list in &lists {
         let kinds: &[&str] =
@@ -110,7 +113,14 @@ pub(crate) async fn publish(publication: &mut Publication, piece_bytes: usize) -
             add_table(publication, path, &parts, &mut files).await?;
         }
     }
-    release::add(publication, &layout.components, &layout.architectures, &files).await
+    release::add(publication, &layout, &settings, &files).await
+}
+
+async fn settings(publication: &Publication) -> Result<Settings, IndexError> {
+    let wrong = |error: InvalidSettings| IndexError::Format(error.to_string());
+    let of_repository = Settings::kept(publication.settings("").await?.as_deref()).map_err(wrong)?;
+    let own = Settings::kept(publication.settings(publication.channel()).await?.as_deref()).map_err(wrong)?;
+    Ok(own.or(of_repository))
 }
 
 async fn list_pieces(
@@ -201,7 +211,7 @@ mod tests {
     use super::*;
 
     fn layout(lists: &[&str]) -> Layout {
-        Layout::of(&lists.iter().map(|list| list.parse().unwrap()).collect::<Vec<_>>())
+        Layout::of(&lists.iter().map(|list| list.parse().unwrap()).collect::<Vec<_>>(), &Settings::default())
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod package;
 mod paragraph;
 mod route;
 mod serve;
+mod settings;
 mod source;
 mod sums;
 
@@ -29,6 +30,7 @@ use wharf_wire::{Body, Context, Protocol, Scheme};
 pub use error::Error;
 pub use name::{Component, Distribution, InvalidPart};
 pub use operation::{Called, Dialect, Op, Spot, Upload};
+pub use settings::InvalidSettings;
 
 /// The format's name.
 pub const NAME: FormatName = FormatName::new("apt");
@@ -110,6 +112,11 @@ impl Protocol for Apt {
             Op::Remove { name, spot, called, wait } => call.remove(name, spot, called, *wait).await,
             Op::Copy { name, spot, called, to, wait } => call.copy(name, spot, called, to, *wait).await,
             Op::ReadIndex { name, distribution, file } => call.index(name, distribution, file, &head).await,
+            Op::ReadSettings { name, distribution } => call.settings(name, distribution.as_ref()).await,
+            Op::WriteSettings { name, distribution, forget, wait } => {
+                let body = (!*forget).then_some(body);
+                call.write_settings(name, distribution.as_ref(), body, *wait).await
+            }
             Op::ReadIndexByHash { name, digest } => call.index_by_hash(name, digest, &head).await,
         }
     }

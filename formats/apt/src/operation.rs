@@ -124,6 +124,24 @@ pub enum Op {
         /// Which of its files.
         file: String,
     },
+    /// Read what was said of a repository, or of a distribution.
+    ReadSettings {
+        /// Repository.
+        name: RepoName,
+        /// Of which distribution; `None` is of the repository.
+        distribution: Option<Distribution>,
+    },
+    /// Say it anew, or forget it.
+    WriteSettings {
+        /// Repository.
+        name: RepoName,
+        /// Of which distribution; `None` is of the repository.
+        distribution: Option<Distribution>,
+        /// Whether nothing is said any more.
+        forget: bool,
+        /// Whether to answer when the index shows it.
+        wait: bool,
+    },
     /// Read a file of any index that is kept.
     ReadIndexByHash {
         /// Repository.
@@ -140,6 +158,8 @@ impl Op {
                 (name, Verb::Pull)
             }
             Self::Add { name, .. } | Self::Receive { name, .. } | Self::Copy { name, .. } => (name, Verb::Push),
+            Self::ReadSettings { name, .. } => (name, Verb::View),
+            Self::WriteSettings { name, .. } => (name, Verb::Configure),
             Self::RemoveFile { name, .. } | Self::Remove { name, .. } => (name, Verb::Delete),
         }
     }
@@ -156,6 +176,8 @@ impl Operation for Op {
             Self::Copy { .. } => "package.copy",
             Self::ReadIndex { .. } => "index.read",
             Self::ReadIndexByHash { .. } => "index.read-by-hash",
+            Self::ReadSettings { .. } => "settings.read",
+            Self::WriteSettings { .. } => "settings.write",
         }
     }
 

@@ -55,6 +55,11 @@ impl Head<'_> {
             return Err(Error::BadPath);
         }
         match rest {
+            ["settings"] => self.settings(None),
+            ["dists", distribution @ .., "settings"] if !distribution.is_empty() => {
+                let distribution = distribution.join("/").parse()?;
+                self.settings(Some(distribution))
+            }
             ["dists", tail @ ..] => self.index(tail),
             ["pool", tail @ ..] => self.pool(tail),
             ["incoming", file_name] => self.receive(file_name),
@@ -104,6 +109,16 @@ impl Head<'_> {
         let (distribution, file) = index_file(tail).ok_or(Error::NoSuchPath)?;
         self.only(self.reads(), "GET, HEAD")?;
         Ok(Op::ReadIndex { name: self.name, distribution: distribution.parse()?, file })
+    }
+
+    fn settings(self, distribution: Option<Distribution>) -> Result<Op, Error> {
+        let wait = self.waits();
+        match self.head.method {
+            Method::GET | Method::HEAD => Ok(Op::ReadSettings { name: self.name, distribution }),
+            Method::PUT => Ok(Op::WriteSettings { name: self.name, distribution, forget: false, wait }),
+            Method::DELETE => Ok(Op::WriteSettings { name: self.name, distribution, forget: true, wait }),
+            _ => Err(Error::MethodNotAllowed("GET, HEAD, PUT, DELETE")),
+        }
     }
 
     fn pool(self, tail: &[&str]) -> Result<Op, Error> {

@@ -4,6 +4,7 @@ mod add;
 mod answer;
 mod places;
 mod receive;
+mod settings;
 
 use std::time::Duration;
 

@@ -1,46 +1,73 @@
 //! Release: what a distribution is, and the checksums of its tables. InRelease and Release.gpg are the same, signed.
 
-use std::collections::BTreeSet;
 use std::fmt::Write;
+use std::time::Duration;
 
 use bytes::Bytes;
+use chrono::NaiveDateTime;
 use wharf_core::{IndexError, IndexFile, Publication};
 use wharf_types::{Digest, Timestamp};
 
+use super::Layout;
 use crate::name::Component;
+use crate::settings::Settings;
 
 /// Names every table.
 pub(crate) const RELEASE: &str = "Release";
 
 const TEXT: &str = "text/plain; charset=utf-8";
 
-/// Adds the release, or keeps the current generation if that says the same.
+/// Adds the release, or keeps the current generation if that says the same and is good for long enough.
 pub(super) async fn add(
     publication: &mut Publication,
-    components: &BTreeSet<Component>,
-    architectures: &BTreeSet<String>,
+    layout: &Layout,
+    settings: &Settings,
     files: &[IndexFile],
 ) -> Result<(), IndexError> {
-    let (name, channel) = (publication.repository().clone(), publication.channel().to_owned());
-    let joined = |names: Vec<&str>| names.join(" ");
-    let mut fields = vec![
-        ("Origin", name.project().as_str().to_owned()),
-        ("Label", name.full()),
-        ("Suite", channel.clone()),
-        ("Codename", channel),
-    ];
-    fields.push(("Architectures", joined(architectures.iter().map(String::as_str).collect())));
-    fields.push(("Components", joined(components.iter().map(Component::as_str).collect())));
-    fields.push(("Acquire-By-Hash", "yes".to_owned()));
-    let now = publication.now();
-    let said = said(&fields, files)?;
-    if before(publication).await?.as_deref() == Some(said.as_str()) {
-        publication.keep_current();
-        return Ok(());
+    let said = said(&fields(publication, layout, settings), files)?;
+    let (now, valid_for) = (publication.now(), settings.valid_for());
+    let before = before(publication).await?.filter(|before| before.said == said);
+    let until = |made: Timestamp| valid_for.map(|span| date(made.after(span)));
+    // Half of its time is left for renewing it, should the server be down.
+    let renewed = |made: Timestamp| valid_for.map(|span| made.after(span / 2));
+    let made = match before {
+        Some(Before { made, until: known, .. })
+            if until(made) == known && renewed(made).is_none_or(|due| due > now) =>
+        {
+            publication.keep_current();
+            made
+        }
+        _ => {
+            let text = dated(&said, now, valid_for);
+            publication.add_whole(RELEASE, TEXT, Bytes::from(text)).await?;
+            now
+        }
+    };
+    if let Some(due) = renewed(made) {
+        publication.renew_at(due);
     }
-    let text = dated(&said, now);
-    publication.add_whole(RELEASE, TEXT, Bytes::from(text)).await?;
     Ok(())
+}
+
+fn fields(publication: &Publication, layout: &Layout, settings: &Settings) -> Vec<(&'static str, String)> {
+    let (name, channel) = (publication.repository(), publication.channel());
+    let or = |said: &Option<String>, own: String| said.clone().unwrap_or(own);
+    let joined = |names: Vec<&str>| names.join(" ");
+    let components = joined(layout.components.iter().map(Component::as_str).collect());
+    let mut fields = vec![
+        ("Origin", or(&settings.origin, name.project().as_str().to_owned())),
+        ("Label", or(&settings.label, name.full())),
+        ("Suite", or(&settings.suite, channel.to_owned())),
+        ("Codename", or(&settings.codename, channel.to_owned())),
+    ];
+    fields.extend(settings.version.clone().map(|version| ("Version", version)));
+    fields.push(("Architectures", joined(layout.architectures.iter().map(String::as_str).collect())));
+    fields.push(("Components", components));
+    fields.extend(settings.description.clone().map(|description| ("Description", description)));
+    let flags = [("NotAutomatic", settings.not_automatic), ("ButAutomaticUpgrades", settings.but_automatic_upgrades)];
+    fields.extend(flags.into_iter().filter(|(_, set)| *set == Some(true)).map(|(flag, _)| (flag, "yes".to_owned())));
+    fields.push(("Acquire-By-Hash", "yes".to_owned()));
+    fields
 }
 
 /// Everything but when it was said.
@@ -69,27 +96,44 @@ fn section(
     Ok(())
 }
 
-/// Puts the time behind the fields and before the checksums.
-fn dated(said: &str, now: Timestamp) -> String {
-    let (head, sums) = said.split_once("SHA256:").unwrap_or((said, ""));
-    format!("{head}{DATE}{}\nSHA256:{sums}", date(now))
-}
-
 const DATE: &str = "Date: ";
+const UNTIL: &str = "Valid-Until: ";
+
+/// Puts the time behind the fields and before the checksums.
+fn dated(said: &str, now: Timestamp, valid_for: Option<Duration>) -> String {
+    let (head, sums) = said.split_once("SHA256:").unwrap_or((said, ""));
+    let until = valid_for.map(|span| format!("{UNTIL}{}\n", date(now.after(span)))).unwrap_or_default();
+    format!("{head}{DATE}{}\n{until}SHA256:{sums}", date(now))
+}
 
 /// RFC 1123, in the universal time that apt asks for.
+const FORM: &str = "%a, %d %b %Y %H:%M:%S UTC";
+
 fn date(at: Timestamp) -> String {
-    at.to_chrono().format("%a, %d %b %Y %H:%M:%S UTC").to_string()
+    at.to_chrono().format(FORM).to_string()
 }
 
-/// What the current generation says, without its time.
-async fn before(publication: &Publication) -> Result<Option<String>, IndexError> {
+/// What the current generation says.
+struct Before {
+    /// Without its times.
+    said: String,
+    made: Timestamp,
+    until: Option<String>,
+}
+
+async fn before(publication: &Publication) -> Result<Option<Before>, IndexError> {
     let Some((_, segments)) = publication.current(RELEASE).await? else { return Ok(None) };
     let mut text = String::new();
     for segment in &segments {
         text.push_str(&String::from_utf8_lossy(&publication.read(segment).await?));
     }
-    Ok(Some(text.split_inclusive('\n').filter(|line| !line.starts_with(DATE)).collect()))
+    let value = |field: &str| text.lines().find_map(|line| line.strip_prefix(field));
+    // One that cannot be read is as old as can be.
+    let made = value(DATE).and_then(|date| NaiveDateTime::parse_from_str(date, FORM).ok());
+    let made = Timestamp::from_millis(made.map_or(0, |time| time.and_utc().timestamp_millis()));
+    let until = value(UNTIL).map(str::to_owned);
+    let timeless = |line: &&str| !line.starts_with(DATE) && !line.starts_with(UNTIL);
+    Ok(Some(Before { said: text.split_inclusive('\n').filter(timeless).collect(), made, until }))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use futures_util::{StreamExt, TryStreamExt};
 use http::header::{HeaderValue, LOCATION};
 use http::{Response, StatusCode};
 use sha2::{Digest as _, Sha256};
-use wharf_core::{Added, Blob, ByteStream, Place, Target};
+use wharf_core::{Added, Blob, ByteStream, Package, Place, Target};
 use wharf_types::{Algorithm, Digest, RepoName};
 use wharf_wire::{Body, chunks, read_up_to};
 
@@ -15,6 +15,7 @@ use super::answer::{text, typed};
 use crate::name::pool_folder;
 use crate::operation::{Dialect, Spot, Upload};
 use crate::package::{Ask, Brings};
+use crate::settings::{SameVersion, Settings};
 use crate::source::{self, LONGEST, Manifest, NamedFile};
 use crate::{Call, Error};
 
@@ -25,8 +26,9 @@ const DEFAULT_COMPONENT: &str = "main";
 impl Call<'_> {
     pub(crate) async fn add(&self, name: &RepoName, upload: &Upload, body: Body) -> Result<Response<Body>, Error> {
         let target = self.target(name);
+        let settings = self.kept_settings(&target, "").await?;
         let spots = match upload.spots.as_slice() {
-            [] => &[Spot { distribution: DEFAULT_DISTRIBUTION.parse()?, component: DEFAULT_COMPONENT.parse()? }],
+            [] => &[default_spot(settings)?],
             some => some,
         };
         let added = self.take(&target, spots, upload, body).await?;
@@ -96,10 +98,13 @@ impl Call<'_> {
         &self,
         target: &Target,
         spots: &[Spot],
-        ask: Ask,
+        mut ask: Ask,
         body: ByteStream,
     ) -> Result<Added, Error> {
         let [first, others @ ..] = spots else { return Err(Error::NoDestination) };
+        let settings = self.kept_settings(target, "").await?;
+        ask.by_content = settings.same_version == Some(SameVersion::Replace) && ask.brings == Brings::Binary;
+        let replaces = ask.by_content;
         let arrival = ask.into_arrival(first.distribution.as_str());
         let added = self.core.add_package(target, arrival, body, &self.actor()).await?;
         if !others.is_empty() {
@@ -109,7 +114,27 @@ impl Call<'_> {
                 self.core.place_package(target, &added.path, place, &self.actor()).await?;
             }
         }
+        if replaces {
+            self.take_the_place_of_others(target, &added.path, spots).await?;
+        }
         Ok(added)
+    }
+
+    /// Takes other packages of the same name, version and architecture out of the lists that a package was just put into.
+    async fn take_the_place_of_others(&self, target: &Target, path: &str, spots: &[Spot]) -> Result<(), Error> {
+        let new = self.whose(target, path).await?;
+        let channels = distributions(spots);
+        let places: Vec<_> = new.places.iter().filter(|place| channels.contains(place.channel.as_str())).collect();
+        let Package { name, version, architecture, .. } = &new.package;
+        for old in self.core.packages_named(target, name, Some(version)).await? {
+            if old.package.path == path || old.package.architecture != *architecture {
+                continue;
+            }
+            for place in old.places.into_iter().filter(|place| places.contains(&place)) {
+                self.core.displace_package(target, &old.package.path, place, &self.actor()).await?;
+            }
+        }
+        Ok(())
     }
 
     fn told(&self, name: &RepoName, upload: &Upload, added: &Added) -> Result<Response<Body>, Error> {
@@ -132,6 +157,11 @@ impl Call<'_> {
         response.headers_mut().extend(HeaderValue::from_str(&location).ok().map(|location| (LOCATION, location)));
         Ok(response)
     }
+}
+
+fn default_spot(settings: Settings) -> Result<Spot, Error> {
+    let distribution = settings.distribution.map_or_else(|| DEFAULT_DISTRIBUTION.parse(), Ok)?;
+    Ok(Spot { distribution, component: settings.component.map_or_else(|| DEFAULT_COMPONENT.parse(), Ok)? })
 }
 
 /// Each of them once.

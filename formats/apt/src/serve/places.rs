@@ -96,7 +96,7 @@ impl Call<'_> {
     }
 
     /// The row of a path: the file's name begins with the package's.
-    async fn whose(&self, target: &Target, path: &str) -> Result<Listed, Error> {
+    pub(super) async fn whose(&self, target: &Target, path: &str) -> Result<Listed, Error> {
         let file = path.rsplit('/').next().unwrap_or_default();
         let name = file.split('_').next().unwrap_or_default();
         let found = self.core.packages_named(target, name, None).await?;

@@ -10,5 +10,6 @@ mod dput;
 mod indexes;
 mod peers;
 mod refusals;
+mod settings;
 mod sources;
 mod uploads;
