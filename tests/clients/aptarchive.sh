@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Hundreds of real packages and some sources: what Wharf's index says of them is what apt-ftparchive says of the same files.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-needs apt-ftparchive curl python3
+needs apt-ftparchive dpkg-source curl python3
 
 wanted=200 # packages
 archive=$work/archive
@@ -12,7 +12,7 @@ cache=${WHARF_DEBS:-${WHARF_CLIENTS:-$repo/target/clients}/debs}
 mkdir -p "$cache"
 if [ "$(find "$cache" -name '*.deb' | wc -l)" -lt "$wanted" ]; then
   # shellcheck disable=SC2016
-  dpkg-query -W -f '${Installed-Size} ${Package}:${Architecture}\n' | sort -n | awk '{ print $2 }' | sed 's/:all$//' >"$work/names"
+  dpkg-query -W -f '${Installed-Size} ${Package}:${Architecture}\n' | sort -n | awk '{ print $2 }' >"$work/names"
   for name in $(cat "$work/names"); do
     [ "$(find "$cache" -name '*.deb' | wc -l)" -lt "$wanted" ] || break
     # What was installed from elsewhere is in no archive.

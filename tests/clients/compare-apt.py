@@ -10,8 +10,9 @@ MEANT = {
     # Files lie where each side puts them; the name of the file is compared below, without the epoch that apt-ftparchive keeps.
     "Filename", "Directory",
 }
-# apt-ftparchive makes these up where an override file would say them.
-ONLY_THEIRS = {"packages": set(), "sources": {"Priority", "Section"}}
+# apt-ftparchive makes the first two up where an override file would say them, and hashes every file of a source once more; ours says
+# of the files what the .dsc says, which its author has signed.
+ONLY_THEIRS = {"packages": set(), "sources": {"Priority", "Section", "Checksums-Sha512"}}
 
 
 def paragraphs(path):
@@ -64,7 +65,8 @@ def contents(path):
     with open(path, "rb") as file:
         for line in file:
             name, packages = line.rstrip(b"\n").rsplit(None, 1)
-            found.update((name.rstrip(), package) for package in packages.split(b","))
+            # The section before a package's name is said where an override file says it, or by the package, as ours does.
+            found.update((name.rstrip(), package.rsplit(b"/", 1)[-1]) for package in packages.split(b","))
     return found
 
 
