@@ -5,6 +5,7 @@ use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, HeaderMap, Head
 use http::request::Parts;
 use http::{Method, Request};
 use proptest::prelude::*;
+use wharf_apt::Apt;
 use wharf_auth::{Operation, Presented, parse_scope};
 use wharf_core::{Arrival, Contents, Format, InspectError, Parsed};
 use wharf_helm::Helm;
@@ -344,6 +345,124 @@ proptest! {
     fn a_manifest_that_is_no_json_is_refused(content in prop::collection::vec(any::<u8>(), 0..60)) {
         if serde_json::from_slice::<serde_json::Value>(&content).is_err() {
             prop_assert!(Parsed::read(&content, None).is_err());
+        }
+    }
+}
+
+/// Lines of a control file, or what may stand in one.
+fn control() -> impl Strategy<Value = String> {
+    let field = prop::sample::select(vec![
+        "Package",
+        "Source",
+        "Version",
+        "Architecture",
+        "Files",
+        "Checksums-Sha256",
+        "Section",
+        "Package-Type",
+        "X",
+    ]);
+    let hash = HEX.prop_map(|hex| format!("\n {hex} 12 hello_1.orig.tar.gz\n {hex} 3 ../x"));
+    let value =
+        prop_oneof![text(), Just("hello".to_owned()), Just("1:1.0-1".to_owned()), Just("amd64".to_owned()), hash];
+    let line = prop_oneof![
+        4 => (field, value).prop_map(|(field, value)| format!("{field}: {value}\n")),
+        1 => "[ \t.a\n-]{0,4}\n",
+        1 => Just("-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA512\n\n".to_owned()),
+        1 => Just("-----BEGIN PGP SIGNATURE-----\n\n-----END PGP SIGNATURE-----\n".to_owned()),
+    ];
+    prop::collection::vec(line, 0..9).prop_map(|lines| lines.concat())
+}
+
+/// An ar(5) archive of a .deb with these inner archives.
+fn deb(ending: &str, control: &[u8], data: &[u8]) -> Vec<u8> {
+    let mut bytes = b"!<arch>\n".to_vec();
+    let (first, second) = (format!("control.tar{ending}"), format!("data.tar{ending}"));
+    for (name, content) in [("debian-binary", &b"2.0\n"[..]), (&first, control), (&second, data)] {
+        let size = content.len();
+        bytes.extend(format!("{name:<16}{:<12}{:<6}{:<6}{:<8}{size:<10}`\n", 0, 0, 0, 100_644).into_bytes());
+        bytes.extend_from_slice(content);
+        bytes.resize(bytes.len().next_multiple_of(2), b'\n');
+    }
+    bytes
+}
+
+/// A tar header for a file of this path, size and kind, and content that may not have that size.
+fn tar_entry(path: &str, size: &str, kind: u8, content: &[u8]) -> Vec<u8> {
+    let mut header = [0; 512];
+    for (at, text) in [(0, path), (100, "0000644"), (124, size), (257, "ustar  ")] {
+        let text = &text.as_bytes()[..text.len().min(99)];
+        header[at..at + text.len()].copy_from_slice(text);
+    }
+    header[148..156].fill(b' ');
+    header[156] = kind;
+    let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
+    header[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
+    let mut bytes = [&header[..], content].concat();
+    bytes.resize(bytes.len().next_multiple_of(512), 0);
+    bytes
+}
+
+fn arrival(brings: &str) -> Arrival {
+    let section = format!(r#"{{"brings":{brings},"component":"main","file_name":"hello_1.orig.tar.gz"}}"#);
+    Arrival { channel: "sid".into(), section, ..Arrival::default() }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_debian_package_goes_into_the_pool_or_is_refused(
+        control in control(),
+        path in prop_oneof![Just("./control".to_owned()), text()],
+        size in prop_oneof![2 => Just(None), 1 => "[0-7]{1,11}".prop_map(Some)],
+        kind in prop::sample::select(b"05125LKxgS\0".to_vec()),
+        noise in prop::collection::vec(any::<u8>(), 0..600),
+        ending in prop::sample::select(vec!["", ".gz", ".xz", ".zst", ".lzma", ".rar"]),
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let size = size.unwrap_or_else(|| format!("{:o}", control.len()));
+        let inner = [tar_entry(&path, &size, kind, control.as_bytes()), vec![0; 1024]].concat();
+        let data = [tar_entry("./usr/a", &size, kind, &noise), vec![0; 1024]].concat();
+        let good = tar_entry("./control", &format!("{:o}", control.len()), b'0', control.as_bytes());
+        for file in [deb("", &inner, &data), deb("", &[good, vec![0; 1024]].concat(), &data), deb(ending, &noise, &noise)] {
+            for file in [&file[..], &file[..cut.index(file.len())]] {
+                if let Ok(contents) = Apt::default().inspect(&mut &*file, &arrival("\"Binary\"")) {
+                    prop_assert!(contents.path.starts_with("pool/") && !contents.path.contains(".."));
+                    prop_assert!(contents.fragments.values().all(|said| !said.windows(2).any(|pair| pair == b"\n\n")));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_debian_source_goes_into_the_pool_or_is_refused(control in control(), noise in prop::collection::vec(any::<u8>(), 0..60)) {
+        for file in [control.as_bytes(), &noise] {
+            for brings in ["\"Source\"", "\"SourceFile\"", r#"{"Waiting":"incoming/a"}"#, "\"Other\""] {
+                if let Ok(contents) = Apt::default().inspect(&mut &*file, &arrival(brings)) {
+                    prop_assert!(!contents.path.contains(".."), "{}", contents.path);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_request_for_an_apt_repository_is_an_operation_or_is_refused(
+        method in prop::sample::select(vec!["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]),
+        mount in prop::sample::select(vec!["apt/t/d", "api/packages/t/debian", "repository/d", "artifactory/t:d", "apt"]),
+        path in prop::collection::vec(prop_oneof![
+            text(),
+            prop::sample::select(vec![
+                "dists", "pool", "incoming", "settings", "sid", "main", "by-hash", "SHA256", "binary-amd64", "Packages.xz",
+                "Release", "upload", "hello", "1.0", "amd64", "x.deb;deb.distribution=a;deb.component=b;deb.architecture=c", "",
+            ]).prop_map(str::to_owned),
+        ], 0..7),
+        query in text(),
+    ) {
+        let Some(head) = head(method, &format!("/{mount}/{}?{query}", path.join("/")), &[]) else { return Ok(()) };
+        if let Ok(op) = Apt::default().parse(&head) {
+            op.access();
+            prop_assert!(head.method != Method::GET || op.name().ends_with("read") || op.name() == "index.read-by-hash");
         }
     }
 }

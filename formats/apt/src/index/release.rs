@@ -161,7 +161,7 @@ mod tests {
         let path = "           7 main/binary-amd64/Packages";
         assert_eq!(said, format!("Suite: sid\nSHA256:\n {first} {path}\nSHA512:\n {second} {path}\n"));
         assert!(
-            dated(&said, Timestamp::from_millis(0))
+            dated(&said, Timestamp::from_millis(0), None)
                 .starts_with("Suite: sid\nDate: Thu, 01 Jan 1970 00:00:00 UTC\nSHA256:\n")
         );
         assert!(super::said(&[], &[IndexFile { sha512: None, ..file }]).is_err());
