@@ -194,6 +194,14 @@ impl Publication {
         self.core.keys_have_changed(self.repository, self.before).await
     }
 
+    /// The fingerprints of the keys that [`clear_sign`](Self::clear_sign) signs with.
+    ///
+    /// # Errors
+    /// Those of the database, and a key that the instance key does not open.
+    pub async fn signed_by(&mut self) -> Result<Vec<String>> {
+        Ok(self.signers().await?.keys.iter().map(|key| key.certificate().fingerprint()).collect())
+    }
+
     async fn signers(&mut self) -> Result<&Signers> {
         let signers = match self.signers.take() {
             Some(signers) => signers,

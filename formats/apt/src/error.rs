@@ -54,6 +54,9 @@ pub enum Error {
         /// By its bytes.
         actual: Digest,
     },
+    /// A .changes that no key of the project's keyring has signed.
+    #[error("it has to be signed by a key of the project's keyring: {0}")]
+    NotVouchedFor(String),
     /// A .dsc or .changes names a file that is not here.
     #[error("it names {file}, which was not uploaded: send that first")]
     FileMissing {
@@ -107,6 +110,7 @@ impl Error {
             | Self::NoParameters
             | Self::Package(_)
             | Self::OtherContent { .. }
+            | Self::NotVouchedFor(_)
             | Self::FileMissing { .. }
             | Self::FileDiffers { .. }
             | Self::Body(ReadError::Broken(_)) => StatusCode::BAD_REQUEST,

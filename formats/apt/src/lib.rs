@@ -112,6 +112,7 @@ impl Protocol for Apt {
             Op::Remove { name, spot, called, wait } => call.remove(name, spot, called, *wait).await,
             Op::Copy { name, spot, called, to, wait } => call.copy(name, spot, called, to, *wait).await,
             Op::ReadIndex { name, distribution, file } => call.index(name, distribution, file, &head).await,
+            Op::ReadKeys { name, armored } => call.keys(name, *armored).await,
             Op::ReadSettings { name, distribution } => call.settings(name, distribution.as_ref()).await,
             Op::WriteSettings { name, distribution, forget, wait } => {
                 let body = (!*forget).then_some(body);

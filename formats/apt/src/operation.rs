@@ -124,6 +124,13 @@ pub enum Op {
         /// Which of its files.
         file: String,
     },
+    /// Read the public keys that sign the indexes.
+    ReadKeys {
+        /// Repository.
+        name: RepoName,
+        /// As text, or as packets.
+        armored: bool,
+    },
     /// Read what was said of a repository, or of a distribution.
     ReadSettings {
         /// Repository.
@@ -158,7 +165,7 @@ impl Op {
                 (name, Verb::Pull)
             }
             Self::Add { name, .. } | Self::Receive { name, .. } | Self::Copy { name, .. } => (name, Verb::Push),
-            Self::ReadSettings { name, .. } => (name, Verb::View),
+            Self::ReadSettings { name, .. } | Self::ReadKeys { name, .. } => (name, Verb::View),
             Self::WriteSettings { name, .. } => (name, Verb::Configure),
             Self::RemoveFile { name, .. } | Self::Remove { name, .. } => (name, Verb::Delete),
         }
@@ -176,6 +183,7 @@ impl Operation for Op {
             Self::Copy { .. } => "package.copy",
             Self::ReadIndex { .. } => "index.read",
             Self::ReadIndexByHash { .. } => "index.read-by-hash",
+            Self::ReadKeys { .. } => "keys.read",
             Self::ReadSettings { .. } => "settings.read",
             Self::WriteSettings { .. } => "settings.write",
         }

@@ -55,6 +55,9 @@ impl Head<'_> {
             return Err(Error::BadPath);
         }
         match rest {
+            // The last is Gitea's name of it.
+            ["key.asc" | "repository.key"] => self.keys(true),
+            ["key.gpg"] => self.keys(false),
             ["settings"] => self.settings(None),
             ["dists", distribution @ .., "settings"] if !distribution.is_empty() => {
                 let distribution = distribution.join("/").parse()?;
@@ -109,6 +112,11 @@ impl Head<'_> {
         let (distribution, file) = index_file(tail).ok_or(Error::NoSuchPath)?;
         self.only(self.reads(), "GET, HEAD")?;
         Ok(Op::ReadIndex { name: self.name, distribution: distribution.parse()?, file })
+    }
+
+    fn keys(self, armored: bool) -> Result<Op, Error> {
+        self.only(self.reads(), "GET, HEAD")?;
+        Ok(Op::ReadKeys { name: self.name, armored })
     }
 
     fn settings(self, distribution: Option<Distribution>) -> Result<Op, Error> {

@@ -18,7 +18,7 @@ use wharf_wire::Body;
 
 use crate::name::Distribution;
 use crate::{Call, Error, NAME};
-use answer::Content;
+use answer::{Content, typed};
 
 /// Content under a digest never changes; who may read it does, so shared caches stay out.
 const FOR_EVER: HeaderValue = HeaderValue::from_static("private, max-age=31536000, immutable");
@@ -56,6 +56,12 @@ impl Call<'_> {
             self.core.pulled(&pull, self.context.source());
         }
         Ok(response)
+    }
+
+    pub(crate) async fn keys(&self, name: &RepoName, armored: bool) -> Result<Response<Body>, Error> {
+        let keys = self.core.public_keys(&self.target(name)).await?;
+        let content = if armored { keys.armored.into_bytes() } else { keys.binary };
+        Ok(typed(StatusCode::OK, HeaderValue::from_static("application/pgp-keys"), content))
     }
 
     pub(crate) async fn index(

@@ -13,7 +13,11 @@ use crate::name::Component;
 use crate::settings::Settings;
 
 /// Names every table.
-pub(crate) const RELEASE: &str = "Release";
+const RELEASE: &str = "Release";
+/// The same, signed around itself: what apt reads, so that it never sees one of two files change before the other.
+const INLINE: &str = "InRelease";
+/// The signature beside it.
+const DETACHED: &str = "Release.gpg";
 
 const TEXT: &str = "text/plain; charset=utf-8";
 
@@ -24,7 +28,10 @@ pub(super) async fn add(
     settings: &Settings,
     files: &[IndexFile],
 ) -> Result<(), IndexError> {
-    let said = said(&fields(publication, layout, settings), files)?;
+    let keys = publication.signed_by().await?;
+    let mut fields = fields(publication, layout, settings);
+    fields.push(("Signed-By", keys.join(", ")));
+    let said = said(&fields, files)?;
     let (now, valid_for) = (publication.now(), settings.valid_for());
     let before = before(publication).await?.filter(|before| before.said == said);
     let until = |made: Timestamp| valid_for.map(|span| date(made.after(span)));
@@ -39,6 +46,7 @@ pub(super) async fn add(
         }
         _ => {
             let text = dated(&said, now, valid_for);
+            sign(publication, &text).await?;
             publication.add_whole(RELEASE, TEXT, Bytes::from(text)).await?;
             now
         }
@@ -46,6 +54,16 @@ pub(super) async fn add(
     if let Some(due) = renewed(made) {
         publication.renew_at(due);
     }
+    Ok(())
+}
+
+/// Adds both forms of the signature.
+async fn sign(publication: &mut Publication, text: &str) -> Result<(), IndexError> {
+    const SIGNATURE: &str = "application/pgp-signature";
+    let inline = publication.clear_sign(text).await?;
+    publication.add_whole(INLINE, TEXT, Bytes::from(inline)).await?;
+    let detached = publication.sign_detached(text.as_bytes()).await?;
+    publication.add_whole(DETACHED, SIGNATURE, Bytes::from(detached)).await?;
     Ok(())
 }
 

@@ -29,6 +29,8 @@ fn paths_are_operations_with_their_access() {
         ("GET", format!("/apt/team/debs/dists/sid/main/by-hash/SHA256/{hash}"), "index.read-by-hash pull team/debs"),
         ("PUT", "/api/packages/team/debian/pool/sid/main/upload".to_owned(), "package.add push team/debian"),
         ("DELETE", "/api/packages/team/debian/pool/sid/main/a1/1/all".to_owned(), "package.remove delete team/debian"),
+        ("GET", "/apt/team/debs/key.asc".to_owned(), "keys.read view team/debs"),
+        ("GET", "/api/packages/team/debian/repository.key".to_owned(), "keys.read view team/debian"),
         ("GET", "/apt/team/debs/settings".to_owned(), "settings.read view team/debs"),
         ("PUT", "/apt/team/debs/dists/a/b/settings".to_owned(), "settings.write configure team/debs"),
         ("DELETE", "/apt/team/debs/dists/sid/settings".to_owned(), "settings.write configure team/debs"),

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use ::bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderValue};
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
@@ -55,10 +56,11 @@ pub(super) fn text(status: StatusCode, text: String) -> Response<Body> {
     typed(status, HeaderValue::from_static("text/plain; charset=utf-8"), text)
 }
 
-/// A text of some kind.
-pub(super) fn typed(status: StatusCode, media_type: HeaderValue, text: String) -> Response<Body> {
-    let size = text.len();
-    let mut response = Response::new(bytes(text));
+/// Content of some kind, whole.
+pub(super) fn typed(status: StatusCode, media_type: HeaderValue, content: impl Into<Bytes>) -> Response<Body> {
+    let content = content.into();
+    let size = content.len();
+    let mut response = Response::new(bytes(content));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, media_type);
     response.headers_mut().insert(CONTENT_LENGTH, size.into());

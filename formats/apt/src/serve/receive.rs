@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use http::{Response, StatusCode};
-use wharf_core::Target;
+use wharf_core::{Target, Verdict};
 use wharf_types::{Digest, RepoName};
 use wharf_wire::{Body, chunks, read_up_to};
 
@@ -31,6 +31,7 @@ impl Call<'_> {
         let target = self.target(name);
         if file_name.ends_with(".changes") {
             let content = read_up_to(body, LONGEST).await?;
+            let content = self.vouched_for(name, &content).await?;
             return self.process(&target, &content, wait).await;
         }
         self.forget_old(&target).await?;
@@ -41,6 +42,18 @@ impl Call<'_> {
         let ask = Ask { file_name: file_name.to_owned(), ..Ask::new(Brings::Waiting(folder), "main".parse()?) };
         self.core.add_package(&target, ask.into_arrival(""), chunks(body), &self.actor()).await?;
         Ok(text(StatusCode::CREATED, format!("{file_name} waits for its .changes\n")))
+    }
+
+    /// What of a .changes counts: where the project has a keyring, the text that one of its keys has signed.
+    async fn vouched_for(&self, name: &RepoName, content: &[u8]) -> Result<Vec<u8>, Error> {
+        let text = std::str::from_utf8(content).map_err(|_| refused("it is not UTF-8"))?;
+        match self.core.verify_clear_signed(name.project(), text).await {
+            Ok((Verdict::Good(_), Some(signed))) => Ok(signed.into_bytes()),
+            Ok((Verdict::Bad(why), _)) => Err(Error::NotVouchedFor(why.to_string())),
+            // A repository that is not there yet has uploaded files in it, so its project is there: nobody else gets here.
+            Ok(_) | Err(wharf_core::Error::ProjectUnknown(_)) => Ok(content.to_vec()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Two who upload files of one name do not meet.

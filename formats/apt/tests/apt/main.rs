@@ -11,5 +11,6 @@ mod indexes;
 mod peers;
 mod refusals;
 mod settings;
+mod signatures;
 mod sources;
 mod uploads;

@@ -1,0 +1,170 @@
+#!/usr/bin/env bash
+# apt itself, in a root of its own: deb822 source with Signed-By, auth.conf, by-hash, install, upgrade, pinning, apt source, apt-file,
+# dput, and the upload lines of other servers as they document them.
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+needs apt-get dpkg-deb dpkg-source dput apt-file curl gpg
+
+root=$work/root
+base=/apt/team/debs
+architecture=$(dpkg --print-architecture)
+mkdir -p "$root"/etc/apt/{apt.conf.d,preferences.d,sources.list.d,auth.conf.d,keyrings} "$root"/var/lib/{apt/lists/partial,dpkg} \
+  "$root"/var/cache/apt/archives/partial "$root"/var/log/apt
+: >"$root/var/lib/dpkg/status"
+
+# No line of the machine's own configuration counts, but for the methods that fetch.
+apt_in() { # PROGRAM ARGUMENTS…
+  local program=$1
+  shift
+  "$program" -q -o "Dir=$root" -o "Dir::State::status=$root/var/lib/dpkg/status" -o Dir::Bin::methods=/usr/lib/apt/methods \
+    -o Dir::Etc::main=none -o "APT::Architecture=$architecture" -o Acquire::Languages=none -o APT::Sandbox::User=root \
+    -o "DPkg::Options::=--root=$root" -o DPkg::Options::=--force-not-root -o APT::Get::Assume-Yes=true \
+    -o APT::Update::Error-Mode=any "$@"
+}
+apt() { apt_in apt-get "$@"; }
+policy() { apt_in apt-cache policy "$1" | awk '$1 == "Candidate:" { print $2 }'; }
+
+make_deb() { # NAME VERSION [ARCHITECTURE [FIELD]]
+  local folder="$work/make/$1-$2"
+  mkdir -p "$folder/DEBIAN" "$folder/usr/share/wharf-test"
+  echo "$1 $2" >"$folder/usr/share/wharf-test/$1"
+  printf 'Package: %s\nVersion: %s\nArchitecture: %s\nMaintainer: T <t@example.org>\nSection: utils\nPriority: optional\n%sDescription: of a test\n' \
+    "$1" "$2" "${3:-$architecture}" "${4:+$4
+}" >"$folder/DEBIAN/control"
+  expect_ok dpkg-deb --root-owner-group -b "$folder" "$work/$1_$2.deb"
+}
+
+put() { # FILE SPOT
+  expect_ok web "$base/pool/$2/upload?wait=1" -T "$1"
+}
+
+lists() { web "$base/dists/stable/$1" | grep -q "$2"; } # TABLE NAME
+
+step "packages: one that needs another, which runs on all architectures"
+make_deb wharf-hello 1.0-1 "$architecture" "Depends: wharf-data (>= 1)"
+make_deb wharf-hello 1.1-1 "$architecture" "Depends: wharf-data (>= 1)"
+make_deb wharf-hello 2.0-1 "$architecture" "Depends: wharf-data (>= 1)"
+make_deb wharf-data 1:1.0 all
+put "$work/wharf-hello_1.0-1.deb" stable/main
+put "$work/wharf-data_1:1.0.deb" stable/main
+
+step "a source with its key, and a password for nothing else"
+expect_ok web "$base/key.asc" -o "$root/etc/apt/keyrings/debs.asc"
+expect_ok gpg --batch --show-keys "$root/etc/apt/keyrings/debs.asc"
+cat >"$root/etc/apt/sources.list.d/debs.sources" <<END
+Types: deb deb-src
+URIs: http://$registry$base
+Suites: stable
+Components: main
+Signed-By: $root/etc/apt/keyrings/debs.asc
+END
+expect_fail "401" apt update
+printf 'machine http://%s login %s password %s\n' "$registry" "$user" "$password" >"$root/etc/apt/auth.conf.d/debs.conf"
+expect_ok apt update -o Debug::Acquire::http=true
+expect_said "by-hash/SHA512/"
+expect_said "InRelease"
+
+step "install, with what it needs"
+expect_ok apt install wharf-hello
+expect_equal "installed" "wharf-hello 1.0-1" "$(cat "$root/usr/share/wharf-test/wharf-hello")"
+expect_equal "installed with it" "wharf-data 1:1.0" "$(cat "$root/usr/share/wharf-test/wharf-data")"
+expect_ok apt check
+
+step "upgrade"
+put "$work/wharf-hello_1.1-1.deb" stable/main
+expect_ok apt update
+expect_ok apt upgrade
+expect_equal "installed" "wharf-hello 1.1-1" "$(cat "$root/usr/share/wharf-test/wharf-hello")"
+
+step "another key signs nothing here"
+expect_ok gpg --batch --quiet --passphrase '' --quick-generate-key "Somebody <s@example.org>" ed25519 sign never
+gpg --batch --export --armor >"$work/other.asc"
+sed -i "s|^Signed-By: .*|Signed-By: $work/other.asc|" "$root/etc/apt/sources.list.d/debs.sources"
+expect_fail "NO_PUBKEY|not signed|couldn't be verified" apt update
+sed -i "s|^Signed-By: .*|Signed-By: $root/etc/apt/keyrings/debs.asc|" "$root/etc/apt/sources.list.d/debs.sources"
+expect_ok apt update
+
+step "a distribution for trying out: seen, and not installed unasked"
+put "$work/wharf-hello_2.0-1.deb" trying/main
+expect_ok web "$base/dists/trying/settings?wait=1" -X PUT -d '{"not_automatic":true,"but_automatic_upgrades":true,"label":"Trying"}'
+sed -i 's/^Suites: .*/Suites: stable trying/' "$root/etc/apt/sources.list.d/debs.sources"
+expect_ok apt update
+expect_equal "candidate" 1.1-1 "$(policy wharf-hello)"
+printf 'Package: *\nPin: release l=Trying\nPin-Priority: 990\n' >"$root/etc/apt/preferences.d/trying"
+expect_equal "candidate once it is pinned" 2.0-1 "$(policy wharf-hello)"
+rm "$root/etc/apt/preferences.d/trying"
+expect_ok apt install -t trying wharf-hello
+expect_equal "installed" "wharf-hello 2.0-1" "$(cat "$root/usr/share/wharf-test/wharf-hello")"
+
+step "a copy into the other distribution, and its removal"
+expect_ok web "$base/pool/trying/main/wharf-hello/2.0-1/$architecture?to=stable&wait=1" -X POST
+expect_ok apt update
+expect_equal "candidate" 2.0-1 "$(policy wharf-hello)"
+expect_ok web "$base/pool/stable/main/wharf-hello/1.0-1/$architecture?wait=1" -X DELETE
+expect_ok apt update
+expect_fail "was not found" apt install wharf-hello=1.0-1
+
+step "dput, and apt source"
+mkdir -p "$work/source/wharf-tool-1.0/debian/source"
+cd "$work/source/wharf-tool-1.0"
+echo '3.0 (quilt)' >debian/source/format
+printf 'Source: wharf-tool\nSection: utils\nPriority: optional\nMaintainer: T <t@example.org>\nStandards-Version: 4.6.2\n\nPackage: wharf-tool\nArchitecture: all\nDescription: a tool\n of a test\n' >debian/control
+printf 'wharf-tool (1.0-1) stable; urgency=low\n\n  * New.\n\n -- T <t@example.org>  Mon, 01 Jan 2024 00:00:00 +0000\n' >debian/changelog
+printf '#!/usr/bin/make -f\n%%:\n\ttrue\n' >debian/rules
+chmod +x debian/rules
+echo "a tool" >file
+tar -czf ../wharf-tool_1.0.orig.tar.gz --exclude debian -C .. wharf-tool-1.0
+expect_ok dpkg-source -b .
+expect_ok dpkg-genchanges --build=source -O../wharf-tool_1.0-1_source.changes
+cd "$work"
+cat >"$work/dput.cf" <<END
+[wharf]
+method = http
+fqdn = $registry
+incoming = $base/incoming
+login = $user
+allow_unsigned_uploads = 1
+run_dinstall = 0
+END
+# It asks at the terminal, or where there is none on its input.
+dput_it() { printf '%s\n' "$password" | setsid -w dput -c "$work/dput.cf" -u wharf "$work/source/wharf-tool_1.0-1_source.changes"; }
+expect_ok dput_it
+wait_until 20 lists main/source/Sources wharf-tool || fail "what dput brought is not listed"
+expect_ok apt update
+(cd "$work/source" && rm -rf got && mkdir got && cd got && expect_ok apt source --only-source wharf-tool)
+expect_equal "the source" "a tool" "$(cat "$work/source/got/wharf-tool-1.0/file")"
+
+step "which package has a file"
+cp -r /etc/apt/apt.conf.d/50apt-file.conf "$root/etc/apt/apt.conf.d/" 2>/dev/null || true
+expect_ok apt update
+expect_ok apt_in apt-file search share/wharf-test/wharf-hello
+expect_said "wharf-hello: /usr/share/wharf-test/wharf-hello"
+
+step "the lines that others document"
+make_deb wharf-gitea 1.0
+make_deb wharf-nexus 1.0
+make_deb wharf-jfrog 1.0
+expect_ok curl -sS --fail-with-body --user "$user:$password" --upload-file "$work/wharf-gitea_1.0.deb" \
+  "http://$registry/api/packages/team/debian/pool/bookworm/main/upload"
+expect_ok curl -sS --fail-with-body -u "$user:$password" -H "Content-Type: multipart/form-data" \
+  --data-binary "@$work/wharf-nexus_1.0.deb" "http://$registry/repository/team:debs/"
+expect_ok curl -sS --fail-with-body -u "$user:$password" -XPUT \
+  "http://$registry/artifactory/team:debs/pool/wharf-jfrog_1.0.deb;deb.distribution=stable;deb.component=main;deb.architecture=$architecture" \
+  -T "$work/wharf-jfrog_1.0.deb"
+wait_until 20 lists "main/binary-$architecture/Packages" wharf-jfrog || fail "what curl brought is not listed"
+expect_ok apt update
+expect_ok apt install wharf-nexus wharf-jfrog
+
+step "an update in the middle of publications"
+for n in $(seq 1 20); do make_deb wharf-many "$n.0" all; done
+(for n in $(seq 1 20); do web "$base/pool/stable/main/upload?wait=1" -T "$work/wharf-many_$n.0.deb" || echo failed; done) >"$work/many.log" 2>&1 &
+many=$!
+updates=0
+while running "$many"; do
+  expect_ok apt update
+  updates=$((updates + 1))
+done
+wait "$many"
+expect_equal "uploads that failed" "" "$(grep -c failed "$work/many.log" | grep -v '^0$' || true)"
+echo "  $updates updates"
+expect_ok apt update
+expect_equal "candidate" 20.0 "$(policy wharf-many)"
