@@ -2,7 +2,7 @@
 # apt itself, in a root of its own: deb822 source with Signed-By, auth.conf, by-hash, install, upgrade, pinning, apt source, apt-file,
 # dput, and the upload lines of other servers as they document them.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-needs apt-get dpkg-deb dpkg-source dput apt-file curl gpg
+needs apt-get dpkg-deb dpkg-source dput apt-file curl gpg jq python3
 
 root=$work/root
 base=/apt/team/debs
@@ -37,6 +37,7 @@ put() { # FILE SPOT
   expect_ok web "$base/pool/$2/upload?wait=1" -T "$1"
 }
 
+both_sign() { [ "$(web "$base/dists/stable/Release" | sed -n 's/^Signed-By: //p' | tr -cd , | wc -c)" = 1 ]; }
 lists() { web "$base/dists/stable/$1" | grep -q "$2"; } # TABLE NAME
 
 step "packages: one that needs another, which runs on all architectures"
@@ -132,6 +133,55 @@ wait_until 20 lists main/source/Sources wharf-tool || fail "what dput brought is
 expect_ok apt update
 (cd "$work/source" && rm -rf got && mkdir got && cd got && expect_ok apt source --only-source wharf-tool)
 expect_equal "the source" "a tool" "$(cat "$work/source/got/wharf-tool-1.0/file")"
+
+step "a project with a keyring takes what its people have signed"
+trust() { jq -n --rawfile keys "$1" '{keys: $keys}' | web /api/v1/projects/team/keyring -X POST -H 'content-type: application/json' -d @-; } # FILE
+changes() { # VERSION: a package and its .changes, not signed
+  make_deb wharf-signed "$1" all
+  cp "$work/wharf-signed_$1.deb" "$work/source/wharf-signed_$1_all.deb"
+  python3 - "$work/source" "wharf-signed_$1_all.deb" "$1" <<'PY' >"$work/source/wharf-signed_$1_all.changes"
+import hashlib, os, sys
+folder, name, version = sys.argv[1:]
+content = open(os.path.join(folder, name), "rb").read()
+md5, sha1, sha256 = (hashlib.new(kind, content).hexdigest() for kind in ("md5", "sha1", "sha256"))
+print(f"""Format: 1.8
+Date: Mon, 01 Jan 2024 00:00:00 +0000
+Source: wharf-signed
+Binary: wharf-signed
+Architecture: all
+Version: {version}
+Distribution: stable
+Urgency: low
+Maintainer: T <t@example.org>
+Changed-By: T <t@example.org>
+Changes:
+ wharf-signed ({version}) stable; urgency=low
+ .
+   * New.
+Checksums-Sha1:
+ {sha1} {len(content)} {name}
+Checksums-Sha256:
+ {sha256} {len(content)} {name}
+Files:
+ {md5} {len(content)} utils optional {name}""")
+PY
+}
+dput_signed() { printf '%s\n' "$password" | setsid -w dput -d -c "$work/dput.cf" -u wharf "$work/source/wharf-signed_$1_all.changes"; } # VERSION
+expect_ok trust "$work/other.asc"
+changes 1.0
+expect_fail "400" dput_signed 1.0
+rm -f "$work/source/"*.upload
+expect_ok gpg --batch --yes --clearsign -o "$work/source/signed" "$work/source/wharf-signed_1.0_all.changes"
+mv "$work/source/signed" "$work/source/wharf-signed_1.0_all.changes"
+expect_ok dput_signed 1.0
+wait_until 20 lists main/binary-all/Packages wharf-signed || fail "what was signed is not listed"
+
+step "a second key: who knows the first is content, and so is who knows the second"
+expect_ok web "/api/v1/repositories/apt/team/debs/-/keys/rotate" -X POST -H 'content-type: application/json' -d '{}'
+wait_until 20 both_sign || fail "the second key does not sign"
+expect_ok apt update
+expect_ok web "$base/key.asc" -o "$root/etc/apt/keyrings/debs.asc"
+expect_ok apt update
 
 step "which package has a file"
 cp -r /etc/apt/apt.conf.d/50apt-file.conf "$root/etc/apt/apt.conf.d/" 2>/dev/null || true
