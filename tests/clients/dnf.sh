@@ -63,8 +63,9 @@ expect_ok web "/yum/team/el9/modules.yaml?wait=1" -T "$work/modules.yaml"
 repo_file() { # FOLDER GPGCHECK
   mkdir -p "$1"
   web /yum/team/el9/team-el9.repo | sed "s/^gpgcheck=.*/gpgcheck=$2/" >"$1/team-el9.repo"
-  printf '%s\n' "username=$user" "password=$password" >>"$1/team-el9.repo"
-  [ "$2" = 0 ] || echo "gpgkey=file://$work/packager.asc" >>"$1/team-el9.repo"
+  printf '%s\n' "username=$user" "password=$password" skip_if_unavailable=0 >>"$1/team-el9.repo"
+  # The key of the metadata and the one of the packages.
+  [ "$2" = 0 ] || sed -i "s|^gpgkey=.*|& file://$work/packager.asc|" "$1/team-el9.repo"
 }
 dnf4() { # ROOT ARGUMENTS…
   local root=$1
@@ -135,9 +136,24 @@ step "nobody without the password"
 sed -i '/^password=/d; /^username=/d' "$work/strict/team-el9.repo"
 repos=$work/strict expect_fail '401' dnf4 "$work/nobody" install crate
 
+step "metadata that somebody else has signed"
+repo_file "$work/forged" 0
+sed -i "s|^gpgkey=.*|gpgkey=file://$work/packager.asc|" "$work/forged/team-el9.repo"
+for client in dnf4 dnf_5; do
+  repos=$work/forged expect_fail 'signature|PGP|GPG' "$client" "$work/$client-forged" makecache
+done
+
+step "metadata without a list of mirrors"
+repo_file "$work/plain" 0
+sed -i 's|^mirrorlist=|#&|; s|^#baseurl=|baseurl=|' "$work/plain/team-el9.repo"
+for client in dnf4 dnf_5; do
+  repos=$work/plain expect_ok "$client" "$work/$client-plain" install pallet
+  expect_equal "plain" "pallet 1.0-1" "$(says "$work/$client-plain" pallet)"
+done
+
 step "metadata in Zstandard"
 repo_file "$work/zstd" 0
-sed -i 's|^baseurl=.*|&zstd/|' "$work/zstd/team-el9.repo"
+sed -i 's|/mirrorlist$|/zstd/mirrorlist|' "$work/zstd/team-el9.repo"
 for client in dnf4 dnf_5; do
   repos=$work/zstd expect_ok "$client" "$work/$client-zstd" install pallet
   expect_equal "by Zstandard" "pallet 1.0-1" "$(says "$work/$client-zstd" pallet)"

@@ -4,6 +4,7 @@
 //! piece than the one it stands in. Only the hashes of the whole files are new each time.
 
 mod repomd;
+mod signatures;
 
 use wharf_core::encode::Encoding;
 use wharf_core::{IndexError, IndexFile, ListPlan, Package, Piece, Publication};
@@ -11,11 +12,21 @@ use wharf_core::{IndexError, IndexFile, ListPlan, Package, Piece, Publication};
 use crate::extra::{self, Extra};
 use crate::package::{FILELISTS, OTHER, PRIMARY, filled};
 use repomd::Record;
+pub(crate) use signatures::Signatures;
 
 /// What clients read first. It names the files that are compressed with gzip: every client there is reads those.
 pub(crate) const REPOMD: &str = "repomd.xml";
+/// Its signature.
+pub(crate) const REPOMD_ASC: &str = "repomd.xml.asc";
 /// The same for the files that are compressed with Zstandard, which clients before RHEL 8.4 and zypper 1.14 do not read.
 pub(crate) const REPOMD_ZSTD: &str = "zstd/repomd.xml";
+/// Its signature.
+pub(crate) const REPOMD_ZSTD_ASC: &str = "zstd/repomd.xml.asc";
+
+/// The signatures of these and of those before them.
+pub(crate) const SIGNATURES: &str = "signatures";
+/// The media type of a signature.
+pub(crate) const SIGNATURE: &str = "application/pgp-signature";
 
 const XML: &str = "application/xml";
 const ENCODINGS: [Encoding; 2] = [Encoding::Gzip, Encoding::Zstd];
@@ -50,9 +61,16 @@ pub(crate) async fn publish(publication: &mut Publication, piece_bytes: usize) -
         extras(publication, extra, piece_bytes, &mut records).await?;
     }
     let at = publication.now();
-    for (records, path) in records.iter().zip([REPOMD, REPOMD_ZSTD]) {
-        publication.add_whole(path, XML, repomd::render(records, at).into()).await?;
+    let mut signed = signatures::of_current(publication).await?;
+    let paths = [(REPOMD, REPOMD_ASC), (REPOMD_ZSTD, REPOMD_ZSTD_ASC)];
+    for (records, (path, beside)) in records.iter().zip(paths) {
+        let text = repomd::render(records, at);
+        let signature = publication.sign_detached(text.as_bytes()).await?;
+        let file = publication.add_whole(path, XML, text.into()).await?;
+        signed.add(&file.digest, &signature);
+        publication.add_whole(beside, SIGNATURE, signature.into()).await?;
     }
+    publication.add_whole(SIGNATURES, "text/plain", signed.render().into()).await?;
     Ok(())
 }
 

@@ -87,7 +87,7 @@ impl Call<'_> {
             arch: rpm.identity.arch.clone(),
             source: rpm.source()?,
             file_name: path.rsplit('/').next().unwrap_or_default().to_owned(),
-            sha256: blob.digest.hex().to_owned(),
+            sha256: blob.digest.hex(),
         })
     }
 

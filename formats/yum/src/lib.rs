@@ -124,6 +124,8 @@ impl Protocol for Yum {
             Op::ReadIndexByHash { name, digest, file } => call.index_by_hash(name, digest, file, &head).await,
             Op::ReadMirrorList { name, file } => call.mirror_list(name, file).await,
             Op::ReadRepomdAt { name, digest } => call.repomd_at(name, digest, &head).await,
+            Op::ReadSignatureAt { name, digest } => call.signature_at(name, digest).await,
+            Op::ReadKeys { name } => call.keys(name).await,
             Op::ReadRepoFile { name } => call.repo_file(name).await,
         }
     }

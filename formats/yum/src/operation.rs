@@ -120,6 +120,18 @@ pub enum Op {
         /// Of the repomd.xml.
         digest: Digest,
     },
+    /// Read the signature of such a repomd.xml.
+    ReadSignatureAt {
+        /// Repository.
+        name: RepoName,
+        /// Of the repomd.xml.
+        digest: Digest,
+    },
+    /// Read the keys that sign the metadata.
+    ReadKeys {
+        /// Repository.
+        name: RepoName,
+    },
     /// Read the file that dnf wants of a repository.
     ReadRepoFile {
         /// Repository.
@@ -130,12 +142,13 @@ pub enum Op {
 impl Op {
     fn repository(&self) -> (&RepoName, Verb) {
         match self {
-            Self::ReadRepoFile { name } => (name, Verb::View),
+            Self::ReadRepoFile { name } | Self::ReadKeys { name } => (name, Verb::View),
             Self::ReadPackage { name, .. }
             | Self::DescribePackage { name, .. }
             | Self::ReadIndex { name, .. }
             | Self::ReadMirrorList { name, .. }
             | Self::ReadRepomdAt { name, .. }
+            | Self::ReadSignatureAt { name, .. }
             | Self::ReadIndexByHash { name, .. } => (name, Verb::Pull),
             Self::AddPackage { name, .. }
             | Self::AddExtra { name, .. }
@@ -161,6 +174,8 @@ impl Operation for Op {
             Self::ReadIndexByHash { .. } => "index.read-by-hash",
             Self::ReadMirrorList { .. } => "mirror-list.read",
             Self::ReadRepomdAt { .. } => "index.read-at",
+            Self::ReadSignatureAt { .. } => "signature.read-at",
+            Self::ReadKeys { .. } => "keys.read",
             Self::ReadRepoFile { .. } => "repo-file.read",
         }
     }

@@ -4,10 +4,10 @@ mod peer;
 
 use http::Method;
 use http::request::Parts;
-use wharf_types::{ProjectName, RepoName};
+use wharf_types::{Digest, ProjectName, RepoName};
 use wharf_wire::{decode_segment, query_pairs};
 
-use crate::index::{REPOMD, REPOMD_ZSTD};
+use crate::index::{REPOMD, REPOMD_ASC, REPOMD_ZSTD, REPOMD_ZSTD_ASC};
 use crate::operation::Dialect;
 use crate::package::place_of;
 use crate::{Error, Extra, Op};
@@ -42,10 +42,15 @@ fn own(request: &Head<'_>, name: RepoName, rest: &[&str]) -> Result<Op, Error> {
         ["upload"] => request.add(name, Dialect::Own),
         [ZSTD_DOOR, "mirrorlist"] => request.reads(Op::ReadMirrorList { name, file: REPOMD_ZSTD }),
         ["mirrorlist"] => request.reads(Op::ReadMirrorList { name, file: REPOMD }),
-        [FIXED_DOOR, hex, "repodata", "repomd.xml"] => {
-            let digest = format!("sha256:{hex}").parse().map_err(|_| Error::NoSuchPath)?;
-            request.reads(Op::ReadRepomdAt { name, digest })
+        [FIXED_DOOR, hex, "repodata", "repomd.xml"] => request.reads(Op::ReadRepomdAt { name, digest: sha256(hex)? }),
+        [FIXED_DOOR, hex, "repodata", "repomd.xml.asc"] => {
+            request.reads(Op::ReadSignatureAt { name, digest: sha256(hex)? })
         }
+        ["key.asc" | "repository.key" | "repomd.xml.key"] | [.., "repodata", "repomd.xml.key"] => {
+            request.reads(Op::ReadKeys { name })
+        }
+        [ZSTD_DOOR, "repodata", "repomd.xml.asc"] => request.reads(Op::ReadIndex { name, file: REPOMD_ZSTD_ASC }),
+        ["repodata", "repomd.xml.asc"] => request.reads(Op::ReadIndex { name, file: REPOMD_ASC }),
         [FIXED_DOOR, _, "repodata", file] => request.index(name, file),
         [ZSTD_DOOR, "repodata", "repomd.xml"] => request.reads(Op::ReadIndex { name, file: REPOMD_ZSTD }),
         ["repodata", "repomd.xml"] => request.reads(Op::ReadIndex { name, file: REPOMD }),
@@ -72,6 +77,10 @@ fn place(path: &[&str]) -> Result<String, Error> {
         [.., file] => place_of(file).ok_or(Error::NoSuchPath),
         [] => Err(Error::NoSuchPath),
     }
+}
+
+fn sha256(hex: &str) -> Result<Digest, Error> {
+    format!("sha256:{hex}").parse().map_err(|_| Error::NoSuchPath)
 }
 
 struct Head<'a> {
@@ -106,8 +115,7 @@ impl Head<'_> {
     /// `<SHA-256>-primary.xml.gz`.
     fn index(&self, name: RepoName, file: &str) -> Result<Op, Error> {
         let (hex, file) = file.split_once('-').ok_or(Error::NoSuchPath)?;
-        let digest = format!("sha256:{hex}").parse().map_err(|_| Error::NoSuchPath)?;
-        self.reads(Op::ReadIndexByHash { name, digest, file: file.to_owned() })
+        self.reads(Op::ReadIndexByHash { name, digest: sha256(hex)?, file: file.to_owned() })
     }
 
     /// `updateinfo.xml`; or `mine/comps.xml`, which is kept beside those of other names.

@@ -12,7 +12,7 @@ use wharf_core::{Actor, Added, Arrival, Blob, ByteStream, PublishedFile, Target}
 use wharf_types::{Digest, RepoName};
 use wharf_wire::{Body, Part, bytes, empty, etag, is_unchanged, stream};
 
-use crate::index::{REPOMD, REPOMD_ZSTD};
+use crate::index::{REPOMD, REPOMD_ZSTD, SIGNATURE, SIGNATURES, Signatures};
 use crate::operation::Dialect;
 use crate::package::{self, Rpm};
 use crate::route::FIXED_DOOR;
@@ -198,24 +198,46 @@ impl Call<'_> {
         content.answer(head, async |range| Ok(self.core.open_index_file(found, range).await?)).await
     }
 
-    /// What dnf wants of a repository, to be put into `/etc/yum.repos.d`.
+    /// The signature of a repomd.xml that is or was current.
+    pub(crate) async fn signature_at(&self, name: &RepoName, digest: &Digest) -> Result<Response<Body>, Error> {
+        let found = self.core.index_file(&self.target(name), "", SIGNATURES).await?;
+        let content = self.core.open_index_file(&found, 0..found.file.size).await?;
+        let content: Vec<::bytes::Bytes> = content.try_collect().await.map_err(Error::Away)?;
+        let signatures = Signatures::read(&content.concat());
+        let signature = signatures.of(digest).ok_or(Error::NoSuchPath)?;
+        Ok(of_type(SIGNATURE, signature.to_owned(), FOR_EVER))
+    }
+
+    pub(crate) async fn keys(&self, name: &RepoName) -> Result<Response<Body>, Error> {
+        let keys = self.core.public_keys(&self.target(name)).await?;
+        Ok(of_type("application/pgp-keys", keys.armored, ASK_AGAIN))
+    }
+
+    /// What dnf wants of a repository, to be put into `/etc/yum.repos.d`. The metadata are signed and have the hashes of all packages, so
+    /// that packages which are not signed themselves are what was pushed all the same.
     pub(crate) async fn repo_file(&self, name: &RepoName) -> Result<Response<Body>, Error> {
         let name = self.core.repository(&self.target(name)).await?.name.full();
         let url = format!("{}/yum/{name}", self.context.base_url);
         let text = format!(
-            "[{id}]\nname={name}\nbaseurl={url}/\nenabled=1\ngpgcheck=0\nrepo_gpgcheck=0\n",
+            "[{id}]\nname={name}\nmirrorlist={url}/mirrorlist\n#baseurl={url}/\nenabled=1\nrepo_gpgcheck=1\n\
+             gpgkey={url}/key.asc\n# 1 if all packages are signed themselves, with the keys for them in gpgkey too\ngpgcheck=0\n\
+             # for a private repository\n#username=\n#password=\n",
             id = name.replace('/', "-"),
         );
         Ok(self::text(text))
     }
 }
 
-fn text(text: String) -> Response<Body> {
-    let mut response = Response::new(bytes(text));
+fn of_type(media_type: &'static str, content: String, caching: HeaderValue) -> Response<Body> {
+    let mut response = Response::new(bytes(content));
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    headers.insert(CACHE_CONTROL, ASK_AGAIN);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    headers.insert(CACHE_CONTROL, caching);
     response
+}
+
+fn text(text: String) -> Response<Body> {
+    of_type("text/plain; charset=utf-8", text, ASK_AGAIN)
 }
 
 fn told(rpm: &Rpm, path: &str, blob: &Blob) -> Value {

@@ -17,7 +17,7 @@ pub(super) struct Record {
 impl Record {
     /// A packed file, and what it unpacks to.
     pub(super) fn packed(kind: &'static str, file: IndexFile, open: &IndexFile) -> Self {
-        Self { kind, file, open: Some((open.digest.hex().to_owned(), open.size)) }
+        Self { kind, file, open: Some((open.digest.hex(), open.size)) }
     }
 
     /// A file as it is.

@@ -35,6 +35,12 @@ fn every_endpoint_is_understood_and_asks_for_its_access() {
         ("GET /yum/team/el9/at/HEX/repodata/repomd.xml", "index.read-at", "team/el9 pull"),
         ("GET /yum/team/el9/at/HEX/repodata/HEX-primary.xml.zst", "index.read-by-hash", "team/el9 pull"),
         ("GET /yum/team/el9/at/HEX/Packages/f/foo-1-1.noarch.rpm", "package.read", "team/el9 pull"),
+        ("GET /yum/team/el9/at/HEX/repodata/repomd.xml.asc", "signature.read-at", "team/el9 pull"),
+        ("GET /yum/team/el9/repodata/repomd.xml.asc", "index.read", "team/el9 pull"),
+        ("GET /yum/team/el9/zstd/repodata/repomd.xml.asc", "index.read", "team/el9 pull"),
+        ("GET /yum/team/el9/repodata/repomd.xml.key", "keys.read", "team/el9 view"),
+        ("GET /yum/team/el9/key.asc", "keys.read", "team/el9 view"),
+        ("GET /api/packages/team/rpm/repository.key", "keys.read", "team/rpm view"),
         ("GET /yum/team/el9/team-el9.repo", "repo-file.read", "team/el9 view"),
         // Advisories, groups, modules.
         ("PUT /yum/team/el9/updateinfo.xml", "metadata.add", "team/el9 push"),

@@ -1,6 +1,8 @@
 //! The files that clients read, through many publications.
 
-use wharf_testkit::TestServer;
+use std::process::Command;
+
+use wharf_testkit::{TestServer, sha256};
 
 use crate::backend::on_every_database;
 use crate::shelf::{Shelf, between, package};
@@ -10,6 +12,7 @@ on_every_database! {
     files_of_old_metadata_can_still_be_read,
     one_more_package_leaves_all_pieces_but_the_last,
     a_mirror_list_leads_to_metadata_that_stay,
+    metadata_are_signed_and_their_signatures_outlive_them,
     a_repo_file_names_the_repository,
 }
 
@@ -91,11 +94,45 @@ async fn a_mirror_list_leads_to_metadata_that_stay(server: &TestServer) {
     shelf.get(&format!("at/{hex}/repodata/repomd.xml")).await.assert_status(404);
 }
 
+async fn metadata_are_signed_and_their_signatures_outlive_them(server: &TestServer) {
+    let shelf = Shelf::new(server, "team/el9");
+    shelf.add(package("a", "1-1")).await;
+    let keys = shelf.get("repodata/repomd.xml.key").await.assert_status(200).text();
+    assert!(keys.starts_with("-----BEGIN PGP PUBLIC KEY BLOCK-----"), "{keys}");
+    shelf.get("key.asc").await.assert_status(200).assert_body(&keys);
+    for door in ["", "zstd/"] {
+        let repomd = shelf.get(&format!("{door}repodata/repomd.xml")).await.assert_status(200).body.clone();
+        let signature = shelf.get(&format!("{door}repodata/repomd.xml.asc")).await.assert_status(200).text();
+        assert!(is_signed(&keys, &repomd, &signature), "{door}");
+        let fixed = format!("at/{}/repodata", sha256(&repomd).trim_start_matches("sha256:"));
+        shelf.add(package(&format!("b{}", door.len()), "1-1")).await;
+        assert!(!is_signed(&keys, &repomd, &shelf.get(&format!("{door}repodata/repomd.xml.asc")).await.text()));
+        shelf.get(&format!("{fixed}/repomd.xml")).await.assert_status(200).assert_body(&repomd);
+        shelf.get(&format!("{fixed}/repomd.xml.asc")).await.assert_status(200).assert_body(&signature);
+    }
+}
+
+/// What `gpgv` says of a signature.
+fn is_signed(keys: &str, message: &[u8], signature: &str) -> bool {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, content: &[u8]| std::fs::write(folder.path().join(name), content).expect("a file");
+    write("message", message);
+    write("signature", signature.as_bytes());
+    write("keys", keys.as_bytes());
+    let run = |program: &str, arguments: &[&str]| {
+        let mut command = Command::new(program);
+        command.args(arguments).env("GNUPGHOME", folder.path()).current_dir(folder.path());
+        command.output().expect("GnuPG").status.success()
+    };
+    assert!(run("gpg", &["--batch", "--yes", "-o", "keys.gpg", "--dearmor", "keys"]));
+    run("gpgv", &["--keyring", "./keys.gpg", "signature", "message"])
+}
+
 async fn a_repo_file_names_the_repository(server: &TestServer) {
     let shelf = Shelf::new(server, "team/el9");
     shelf.get("team-el9.repo").await.assert_status(404);
     shelf.add(package("a", "1-1")).await;
     let text = shelf.get("team-el9.repo").await.assert_status(200).text();
-    assert!(text.starts_with("[team-el9]\nname=team/el9\nbaseurl=http://"), "{text}");
-    assert!(text.contains("/yum/team/el9/\nenabled=1\n"), "{text}");
+    assert!(text.starts_with("[team-el9]\nname=team/el9\nmirrorlist=http://"), "{text}");
+    assert!(text.contains("/yum/team/el9/mirrorlist\n") && text.contains("/yum/team/el9/key.asc\n"), "{text}");
 }

@@ -25,7 +25,7 @@ async fn what_gitea_takes_is_taken(server: &TestServer) {
     admin.get(&format!("{base}/repodata/repomd.xml")).await.assert_status(200);
     assert_eq!(Shelf::new(server, "team/el9").listed().await, ["tool"]);
     let repo = admin.get("/api/packages/team/rpm/el9.repo").await.assert_status(200).text();
-    assert!(repo.contains("/yum/team/el9/\n"), "{repo}");
+    assert!(repo.contains("/yum/team/el9/mirrorlist\n"), "{repo}");
     admin.delete(&format!("{base}/package/tool/1-1/noarch")).await.assert_status(204);
     admin.delete(&format!("{base}/package/tool/1-1/noarch")).await.assert_status(404);
 }

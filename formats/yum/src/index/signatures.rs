@@ -1,0 +1,74 @@
+//! Signatures of repomd.xml, now and before. Who has read one that another has followed still finds its signature, by its digest: dnf
+//! looks at the first signature of a file only, so they cannot stand in one.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use wharf_core::{IndexError, Publication};
+use wharf_types::Digest;
+
+use super::SIGNATURES;
+
+/// So many are kept, two of each publication: more than there are while a client reads.
+const MOST: usize = 128;
+
+/// Signatures, the oldest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Signatures(Vec<(String, String)>);
+
+pub(super) async fn of_current(publication: &Publication) -> Result<Signatures, IndexError> {
+    let Some((_, segments)) = publication.current(SIGNATURES).await? else { return Ok(Signatures::default()) };
+    let mut text = Vec::new();
+    for segment in &segments {
+        text.extend_from_slice(&publication.read(segment).await?);
+    }
+    Ok(Signatures::read(&text))
+}
+
+impl Signatures {
+    /// Lines of a digest and what is left out of a line's ends; what is none is passed over.
+    pub(crate) fn read(text: &[u8]) -> Self {
+        let line = |line: &str| {
+            let (digest, signature) = line.split_once(' ')?;
+            Some((digest.to_owned(), String::from_utf8(STANDARD.decode(signature).ok()?).ok()?))
+        };
+        Self(String::from_utf8_lossy(text).lines().filter_map(line).collect())
+    }
+
+    pub(super) fn add(&mut self, digest: &Digest, signature: &str) {
+        let digest = digest.hex();
+        self.0.retain(|(known, _)| *known != digest);
+        self.0.push((digest.to_owned(), signature.to_owned()));
+        let beyond = self.0.len().saturating_sub(MOST);
+        self.0.drain(..beyond);
+    }
+
+    pub(super) fn render(&self) -> String {
+        self.0.iter().map(|(digest, signature)| format!("{digest} {}\n", STANDARD.encode(signature))).collect()
+    }
+
+    /// The signature of a repomd.xml.
+    pub(crate) fn of(&self, digest: &Digest) -> Option<&str> {
+        let digest = digest.hex();
+        self.0.iter().find(|(known, _)| *known == digest).map(|(_, signature)| signature.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_are_kept() {
+        let mut signatures = Signatures::default();
+        let digest = |n: usize| Digest::sha256(n.to_string().as_bytes());
+        for n in 0..MOST + 2 {
+            signatures.add(&digest(n), &format!("signature\n{n}"));
+        }
+        let read = Signatures::read(signatures.render().as_bytes());
+        assert_eq!(read, signatures);
+        assert_eq!((read.of(&digest(1)), read.of(&digest(2))), (None, Some("signature\n2")));
+        signatures.add(&digest(2), "again");
+        assert_eq!((signatures.of(&digest(2)), signatures.0.len()), (Some("again"), MOST));
+        assert_eq!(Signatures::read(b"damaged\n\xff x"), Signatures::default());
+    }
+}
