@@ -6,7 +6,7 @@ use std::io::Read;
 use async_trait::async_trait;
 use wharf_types::{Digest, FormatName};
 
-use crate::{Arrival, Publication};
+use crate::{Arrival, ArtifactForm, Publication};
 
 /// What a package says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -65,6 +65,11 @@ pub trait Format: Send + Sync + 'static {
     fn companions(&self, path: &str) -> Vec<String> {
         let _ = path;
         Vec::new()
+    }
+
+    /// The form that packages have as OCI artifacts, if they have one: then they are there through both doors.
+    fn artifacts(&self) -> Option<&'static dyn ArtifactForm> {
+        None
     }
 
     /// Puts together the index of one channel of a repository. Runs as a job, for everything that came since the last time,

@@ -11,6 +11,7 @@ use wharf_db::catalog::jobs;
 use wharf_db::{Durability, Tx};
 use wharf_types::Timestamp;
 
+use crate::artifact::{self, REFLECT};
 use crate::backup::BACKUP;
 use crate::collect::DESTROY;
 use crate::publish::{Order, PUBLISH, RENEW};
@@ -131,6 +132,7 @@ impl Core {
         match job.kind.as_str() {
             PUBLISH => self.publish(&job.payload).await,
             RENEW => self.renew(&job.payload).await,
+            REFLECT => self.reflect(&job.payload).await,
             SWEEP => self.sweep().await,
             BACKUP => self.run_backup(job).await,
             SCRUB => self.scrub().await,
@@ -216,7 +218,11 @@ impl Core {
 
 /// What a job is about, for people: its key is for machines.
 fn subject(job: &jobs::Job) -> String {
-    let told = if [PUBLISH, RENEW].contains(&job.kind.as_str()) { Order::subject(&job.payload) } else { None };
+    let told = match job.kind.as_str() {
+        PUBLISH | RENEW => Order::subject(&job.payload),
+        REFLECT => artifact::Order::subject(&job.payload),
+        _ => None,
+    };
     told.unwrap_or_else(|| job.key.clone())
 }
 

@@ -4,6 +4,7 @@
 
 mod access;
 mod actor;
+mod artifact;
 pub mod backup;
 mod blob;
 mod budget;
@@ -40,6 +41,7 @@ use wharf_types::Clock;
 
 pub use access::{AccessCounts, Attempt, Pull, Source};
 pub use actor::Actor;
+pub use artifact::{ArtifactForm, Description};
 pub use blob::{Blob, Mounted};
 pub use budget::{Room, UNCOUNTED};
 pub use collect::{
@@ -142,6 +144,7 @@ impl Core {
     /// Puts the pieces together. Nothing runs in the background until [`Core::start_workers`].
     pub fn new(parts: Parts) -> Self {
         let Parts { db, storage, auth, instance_key, clock, entropy, formats, config, depots } = parts;
+        let rules = tag_rule::RuleBook::of(artifact::Doors::of(&formats));
         let inner = Inner {
             accesses: access::Accesses::new(config.access_lines),
             db,
@@ -167,7 +170,7 @@ impl Core {
             scrubbed: scrub::Tally::default(),
             depots,
             stopping: parking_lot::Mutex::default(),
-            rules: tag_rule::RuleBook::default(),
+            rules,
         };
         Self { inner: Arc::new(inner) }
     }

@@ -11,7 +11,7 @@ use wharf_types::{Digest, MediaType, Reference, Tag, Timestamp};
 
 pub use parse::{InvalidManifest, Kind, Parsed, media};
 pub use put::Pushed;
-pub(crate) use put::references;
+pub(crate) use put::{Put, put_rows, references};
 pub use served::Manifest;
 
 use crate::actor::about;
@@ -49,16 +49,18 @@ impl From<manifests::Manifest> for ManifestInfo {
     }
 }
 
-struct Removal {
-    target: Target,
-    reference: Reference,
-    actor: Actor,
-    rules: RuleBook,
-    at: Timestamp,
+/// A removal of a tag or a manifest.
+#[derive(Clone)]
+pub(crate) struct Removal {
+    pub(crate) target: Target,
+    pub(crate) reference: Reference,
+    pub(crate) actor: Actor,
+    pub(crate) rules: RuleBook,
+    pub(crate) at: Timestamp,
     /// When what nothing needs any more is looked at.
-    due: Timestamp,
+    pub(crate) due: Timestamp,
     /// Until when it lies in the bin, if there is one.
-    kept_until: Option<Timestamp>,
+    pub(crate) kept_until: Option<Timestamp>,
 }
 
 impl Core {
@@ -110,11 +112,15 @@ impl Core {
         let (target, reference, actor) = (target.clone(), reference.clone(), actor.clone());
         let (rules, kept_until) = (self.inner.rules.clone(), self.kept_until(at));
         let args = Removal { target, reference, actor, rules, at, due, kept_until };
-        self.inner.db.write(Durability::Full, args, |tx, r| Box::pin(remove(tx, r))).await
+        self.inner.db.write(Durability::Full, args, |tx, r| Box::pin(remove(tx, r))).await?;
+        // What lists artifacts may have something to do.
+        self.inner.work.notify_one();
+        Ok(())
     }
 }
 
-async fn remove(tx: &mut Tx<'_>, removal: &Removal) -> Result<()> {
+/// Removes a tag, or a manifest with all its tags.
+pub(crate) async fn remove(tx: &mut Tx<'_>, removal: &Removal) -> Result<()> {
     let repository = removal.target.require(tx).await?;
     match &removal.reference {
         Reference::Tag(tag) => remove_tag(tx, &repository, removal, tag).await,

@@ -8,16 +8,19 @@ mod place;
 use std::collections::BTreeSet;
 
 use wharf_db::Tx;
-use wharf_db::catalog::{audit, blobs, events, packages, placements, reviews};
-use wharf_types::{Digest, FormatName, Timestamp};
+use wharf_db::catalog::{audit, blobs, events, packages, placements, repositories, reviews, tags};
+use wharf_types::{Digest, FormatName, Tag, Timestamp};
 
-pub(crate) use add::Inspections;
+pub(crate) use add::{Adding, Inspections};
 pub use find::Listed;
 pub use list::{ListEntry, Stretch};
 
 use crate::actor::about;
+use crate::artifact::{self, Companion, Shown};
+use crate::manifest::Removal;
 use crate::publish::ask_for_index;
 use crate::repository::Target;
+use crate::tag_rule::RuleBook;
 use crate::{Actor, Blob, Core, Error, Format, Result};
 
 /// What the request says of the package it brings.
@@ -91,6 +94,12 @@ struct Take {
     target: Target,
     path: String,
     companions: Vec<String>,
+    /// The form that the package has as an artifact, which goes too.
+    shown: Option<Shown>,
+    /// Nothing is done unless the tag points there.
+    still: Option<Pointed>,
+    rules: RuleBook,
+    kept_until: Option<Timestamp>,
     actor: Actor,
     at: Timestamp,
     review_due: Timestamp,
@@ -160,12 +169,27 @@ impl Core {
         Ok(())
     }
 
+    /// Takes a package out that is no artifact any more.
+    pub(crate) async fn remove_reflected(&self, target: &Target, path: &str, still: Pointed) -> Result<()> {
+        let args = Take { still: Some(still), ..self.take_of(target, path, &Actor::system())? };
+        let done = self.write_with_order(args, |tx, t| Box::pin(take(tx, t))).await;
+        self.inner.work.notify_one();
+        match done {
+            Err(Error::FileUnknown(_)) => Ok(()),
+            other => other,
+        }
+    }
+
     fn take_of(&self, target: &Target, path: &str, actor: &Actor) -> Result<Take> {
         let at = self.inner.clock.now();
         Ok(Take {
             target: target.clone(),
             path: path.to_owned(),
             companions: self.format_of(target)?.companions(path),
+            shown: self.inner.rules.doors().shown_by(target.format.as_str()),
+            still: None,
+            rules: self.inner.rules.clone(),
+            kept_until: self.kept_until(at),
             actor: actor.clone(),
             at,
             review_due: at.after(self.inner.config.review_delay),
@@ -175,10 +199,14 @@ impl Core {
 }
 
 async fn take(tx: &mut Tx<'_>, take: &Take) -> Result<()> {
-    let Take { target, path, companions, actor, at, review_due, publish_delay } = take;
+    let Take { target, path, companions, actor, at, review_due, publish_delay, .. } = take;
+    if !still_points(tx, take.still.as_ref()).await? {
+        return Ok(());
+    }
     let repository = target.require(tx).await?.id;
     let found = packages::find(tx, repository, path).await?;
     let found = found.ok_or_else(|| Error::FileUnknown(path.clone()))?;
+    take.artifact(tx, &found.package).await?;
     let mut channels = drop_package(tx, repository, &found, *review_due).await?;
     for companion in companions {
         if let Some(companion) = packages::find(tx, repository, companion).await? {
@@ -196,6 +224,47 @@ async fn take(tx: &mut Tx<'_>, take: &Take) -> Result<()> {
         ask_for_index(tx, target, (repository, &channel), *publish_delay, *at).await?;
     }
     Ok(())
+}
+
+/// What a reflected tag pointed at when it was looked at.
+pub(crate) struct Pointed {
+    pub(crate) repository: i64,
+    pub(crate) tag: Tag,
+    pub(crate) digest: Option<Digest>,
+}
+
+/// A tag that has moved since left an order of its own.
+async fn still_points(tx: &mut Tx<'_>, still: Option<&Pointed>) -> Result<bool> {
+    let Some(Pointed { repository, tag, digest }) = still else { return Ok(true) };
+    let living = repositories::is_living(tx, *repository).await?;
+    let now = if living { tags::find(tx, *repository, tag).await? } else { None };
+    Ok(now == *digest)
+}
+
+impl Take {
+    /// Takes the artifact away that the package is too, or the layer of a file that goes with it.
+    async fn artifact(&self, tx: &mut Tx<'_>, package: &packages::NewPackage) -> Result<()> {
+        let Some(shown) = self.shown.filter(|_| self.still.is_none()) else { return Ok(()) };
+        let Some(of) = shown.twin_of(&self.target, &package.name, &package.version) else { return Ok(()) };
+        let (actor, rules, at, due) = (self.actor.clone(), self.rules.clone(), self.at, self.review_due);
+        let (media_type, _) = shown.form.companion();
+        let name = of.target.name.clone();
+        let own = artifact::view_of(&name).and_then(|(_, name)| shown.form.path(&name, &of.tag));
+        if own.as_deref() != Some(self.path.as_str()) {
+            return artifact::attach(tx, &Companion { of, media_type, actor, rules, at, due }, None).await;
+        }
+        let kept_until = self.kept_until;
+        artifact::remove_twin(tx, &of, &package.digest, |target, reference| Removal {
+            target,
+            reference,
+            actor,
+            rules,
+            at,
+            due,
+            kept_until,
+        })
+        .await
+    }
 }
 
 /// Removes a package's row and lets its bytes be reviewed. Says which channels have to be published.

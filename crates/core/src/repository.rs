@@ -5,6 +5,7 @@ use wharf_db::catalog::{audit, events, projects, repositories};
 use wharf_db::{Durability, Tx};
 use wharf_types::{FormatName, ProjectName, RepoName, Timestamp};
 
+use crate::artifact::ask_to_reflect;
 use crate::recycle::{self, Deletion};
 use crate::tag_rule::RuleBook;
 use crate::{Actor, Core, Error, Result};
@@ -222,6 +223,9 @@ async fn delete(tx: &mut Tx<'_>, removal: &Removal) -> Result<()> {
     }
     repositories::mark_deleted(tx, row.id, *at).await?;
     recycle::keep_repository(tx, &Deletion { repository: &row, actor: &actor.name, at: *at, until: *until }).await?;
+    for shown in rules.doors().of_format(target.format) {
+        ask_to_reflect(tx, shown, (row.id, &row.name), None, *at).await?;
+    }
     let mut entry = actor.did("repository.delete", &target.name, *at);
     entry.detail = force.then(|| "forced: no rule for tags was asked".to_owned());
     audit::append(tx, &entry).await?;

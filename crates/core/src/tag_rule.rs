@@ -15,6 +15,7 @@ use wharf_types::{Digest, ProjectName, RepoName, SubjectName, Tag, Timestamp};
 
 pub use pattern::{InvalidTagPattern, TagPattern};
 
+use crate::artifact::Doors;
 use crate::{Actor, Core, Error, Result};
 
 /// A rule: tags that must stay where they are.
@@ -99,21 +100,35 @@ impl TagRule {
     }
 }
 
-/// Rules with their patterns compiled, so that each is compiled once. Cheap to clone.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct RuleBook(Arc<Mutex<HashMap<[String; 4], Arc<TagRule>>>>);
+/// What has to be asked and told when tags move: rules with their patterns compiled, so that each is compiled once, and the formats
+/// that list what tags point at. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct RuleBook {
+    compiled: Arc<Mutex<HashMap<[String; 4], Arc<TagRule>>>>,
+    doors: Doors,
+}
 
 impl RuleBook {
+    /// An empty one.
+    pub(crate) fn of(doors: Doors) -> Self {
+        Self { compiled: Arc::default(), doors }
+    }
+
+    /// Who lists what tags point at.
+    pub(crate) fn doors(&self) -> &Doors {
+        &self.doors
+    }
+
     /// More than any sane server has; beyond that it begins anew.
     const MOST: usize = 10_000;
 
     fn compiled(&self, row: &tag_rules::TagRule) -> Result<Arc<TagRule>> {
         let parts = [row.name.as_str(), &row.repositories, &row.pattern, &row.exclusions].map(str::to_owned);
-        if let Some(known) = self.0.lock().get(&parts) {
+        if let Some(known) = self.compiled.lock().get(&parts) {
             return Ok(Arc::clone(known));
         }
         let rule = Arc::new(TagRule::read(row)?);
-        let mut book = self.0.lock();
+        let mut book = self.compiled.lock();
         if book.len() >= Self::MOST {
             book.clear();
         }
@@ -137,6 +152,16 @@ pub(crate) struct Rules {
 }
 
 impl Rules {
+    /// Who lists what tags point at.
+    pub(crate) fn doors(&self) -> &Doors {
+        &self.book.doors
+    }
+
+    /// The repository.
+    pub(crate) fn repository(&self) -> &RepoName {
+        &self.repository
+    }
+
     async fn found(&mut self, tx: &mut Tx<'_>) -> Result<&[Arc<TagRule>]> {
         if self.found.is_none() {
             let mut found = Vec::new();

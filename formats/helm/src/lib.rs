@@ -4,6 +4,7 @@
 
 mod add;
 mod archive;
+mod artifact;
 mod error;
 mod index;
 mod metadata;
@@ -22,7 +23,7 @@ use async_trait::async_trait;
 use http::request::Parts;
 use http::{Request, Response};
 use wharf_auth::Permit;
-use wharf_core::{Arrival, Contents, Core, Format, IndexError, InspectError, Publication};
+use wharf_core::{Arrival, ArtifactForm, Contents, Core, Format, IndexError, InspectError, Publication};
 use wharf_types::FormatName;
 use wharf_wire::{Body, Context, Protocol, Scheme};
 
@@ -68,6 +69,10 @@ impl Format for Helm {
 
     fn companions(&self, path: &str) -> Vec<String> {
         vec![package::provenance_path(path)]
+    }
+
+    fn artifacts(&self) -> Option<&'static dyn ArtifactForm> {
+        Some(&artifact::Artifacts)
     }
 
     async fn index(&self, publication: &mut Publication) -> Result<(), IndexError> {

@@ -16,6 +16,7 @@ use wharf_types::{Digest, Timestamp};
 
 use super::preview::name;
 use crate::actor::about;
+use crate::artifact::ask_to_reflect;
 use crate::backup;
 use crate::repository::Target;
 use crate::{Actor, Core, Error, Result};
@@ -274,13 +275,17 @@ impl Core {
                 after = last.to_bytes();
                 digests.extend(page);
             }
-            let closed = self.inner.db.write(Durability::Full, (id, order.at), |tx, (id, at)| {
+            let args = (id, order.at, target.clone(), self.inner.rules.doors().clone());
+            let closed = self.inner.db.write(Durability::Full, args, |tx, (id, at, target, doors)| {
                 Box::pin(async move {
+                    for shown in doors.of_format(target.format) {
+                        ask_to_reflect(tx, shown, (*id, &target.name), None, *at).await?;
+                    }
                     repositories::mark_deleted(tx, *id, *at).await?;
-                    bin::end_repository(tx, *id, *at).await
+                    Ok::<_, Error>(bin::end_repository(tx, *id, *at).await?)
                 })
             });
-            closed.await.map_err(Error::from)?;
+            closed.await?;
             self.destroy_repository(id, "repository purged").await?;
             for batch in digests.chunks(64) {
                 self.erase_unused(batch, order, &mut purged).await?;

@@ -23,18 +23,21 @@ pub struct Pushed {
     pub subject: Option<Digest>,
 }
 
-struct Put {
-    target: Target,
-    repository: i64,
-    digest: Digest,
-    parsed: Parsed,
-    content: Vec<u8>,
-    tags: Vec<Tag>,
-    actor: Actor,
-    rules: RuleBook,
-    sparse: bool,
-    at: Timestamp,
-    due: Timestamp,
+/// A push of a manifest.
+pub(crate) struct Put {
+    pub(crate) target: Target,
+    pub(crate) repository: i64,
+    pub(crate) digest: Digest,
+    pub(crate) parsed: Parsed,
+    pub(crate) content: Vec<u8>,
+    pub(crate) tags: Vec<Tag>,
+    pub(crate) actor: Actor,
+    pub(crate) rules: RuleBook,
+    pub(crate) sparse: bool,
+    /// Whether the package that it is as well is written beside it.
+    pub(crate) with_package: bool,
+    pub(crate) at: Timestamp,
+    pub(crate) due: Timestamp,
 }
 
 impl Core {
@@ -73,20 +76,27 @@ impl Core {
             actor: actor.clone(),
             rules: self.inner.rules.clone(),
             sparse: self.inner.config.accept_sparse_images,
+            with_package: false,
             at,
             due: at.after(self.inner.config.review_delay),
         };
+        let listed = put.parsed.artifact_type.as_ref().is_some_and(|kind| put.rules.doors().of_type(kind).is_some());
         self.inner.db.write(Durability::Full, put, |tx, p| Box::pin(put_rows(tx, p))).await?;
+        if listed {
+            self.inner.work.notify_one();
+        }
         Ok(Pushed { digest: actual, subject })
     }
 }
 
-async fn put_rows(tx: &mut Tx<'_>, put: &Put) -> Result<()> {
+/// Writes the rows of a push.
+pub(crate) async fn put_rows(tx: &mut Tx<'_>, put: &Put) -> Result<()> {
     let living = repositories::living(tx, put.repository).await?;
     let repository = living.ok_or_else(|| Error::RepositoryUnknown(put.target.name.clone()))?;
     require_references(tx, put).await?;
     let new = store(tx, put).await?;
-    let mut mover = Mover::new(&repository, Act::Push, &put.actor.name, &put.rules, (put.at, put.due));
+    let mover = Mover::new(&repository, Act::Push, &put.actor.name, &put.rules, (put.at, put.due));
+    let mut mover = mover.pushing(put.digest, put.parsed.artifact_type.clone(), put.with_package);
     for tag in &put.tags {
         mover.point(tx, tag, &put.digest).await?;
     }

@@ -13,8 +13,9 @@ use wharf_db::catalog::{audit, blobs, events, packages};
 use wharf_storage::{ByteStream, Hashing};
 use wharf_types::{Algorithm, Digest, Timestamp};
 
-use super::{Added, Arrival, drop_package};
+use super::{Added, Arrival, Pointed, drop_package, still_points};
 use crate::actor::about;
+use crate::artifact::{Companion, Twin, attach, put_twin};
 use crate::publish::ask_for_index;
 use crate::repository::Target;
 use crate::room::interrupted;
@@ -42,6 +43,24 @@ impl Inspections {
     }
 }
 
+/// A package that was read.
+pub(crate) struct Adding<'a> {
+    pub(crate) target: &'a Target,
+    pub(crate) arrival: Arrival,
+    pub(crate) actor: &'a Actor,
+    /// For what follows a tag: nothing is done unless it points there.
+    pub(crate) still: Option<Pointed>,
+}
+
+/// What else is written with a package.
+enum Form {
+    None,
+    /// Its manifest and tag.
+    Package(Box<Twin>),
+    /// It is a layer of the manifest of another.
+    Companion(Companion),
+}
+
 struct Add {
     target: Target,
     repository: i64,
@@ -53,6 +72,8 @@ struct Add {
     goes_with: Option<(String, Digest)>,
     replaces: bool,
     companions: Vec<String>,
+    form: Form,
+    still: Option<Pointed>,
     actor: Actor,
     review_due: Timestamp,
     publish_delay: std::time::Duration,
@@ -116,11 +137,26 @@ impl Core {
             self.inner.storage.seal(&key, &progress).await?;
         }
         let blob = session.into_blob(digest, self.inner.storage.name());
-        let (channel, replaces) = (arrival.channel.clone(), arrival.replaces);
-        let contents = self.inspect(Arc::clone(&format), &blob, arrival).await?;
+        let contents = self.inspect(format, &blob, arrival.clone()).await?;
+        self.write_package(Adding { target, arrival, actor, still: None }, blob, contents).await
+    }
+
+    /// Writes down what was inspected. With the flag whether the catalog points at these very bytes.
+    pub(crate) async fn write_package(
+        &self,
+        adding: Adding<'_>,
+        blob: blobs::Blob,
+        contents: Contents,
+    ) -> Result<(Added, bool)> {
+        let Adding { target, arrival: Arrival { channel, replaces, .. }, actor, still } = adding;
         check(&contents, &channel)?;
-        let companions = format.companions(&contents.path);
+        let digest = blob.digest;
+        let companions = self.format_of(target)?.companions(&contents.path);
         let repository = self.ensure_repository(target, actor).await?;
+        let form = match still {
+            None => self.form_of(target, &contents, &blob, replaces, actor).await?,
+            Some(_) => Form::None,
+        };
         let at = self.inner.clock.now();
         let place = contents.part.map(|part| {
             let position = super::position(contents.sorts_as.as_deref(), &digest, at);
@@ -149,6 +185,8 @@ impl Core {
             goes_with,
             replaces,
             companions,
+            form,
+            still,
             actor,
             review_due,
             publish_delay,
@@ -156,7 +194,34 @@ impl Core {
         self.write_with_order(args, |tx, a| Box::pin(add(tx, a))).await
     }
 
-    async fn inspect(&self, format: Arc<dyn Format>, blob: &blobs::Blob, arrival: Arrival) -> Result<Contents> {
+    /// What the package is to become as an artifact.
+    async fn form_of(
+        &self,
+        target: &Target,
+        contents: &Contents,
+        blob: &blobs::Blob,
+        replaces: bool,
+        actor: &Actor,
+    ) -> Result<Form> {
+        let Some(shown) = self.inner.rules.doors().shown_by(target.format.as_str()) else { return Ok(Form::None) };
+        if contents.part.is_some() {
+            let of = (blob.digest, blob.size);
+            let twin = self.twin(shown, target, contents, of, replaces, actor).await?;
+            return Ok(twin.map_or(Form::None, |twin| Form::Package(Box::new(twin))));
+        }
+        let Some(of) = shown.twin_of(target, &contents.name, &contents.version) else { return Ok(Form::None) };
+        let (media_type, _) = shown.form.companion();
+        let (actor, rules, at) = (actor.clone(), self.inner.rules.clone(), self.inner.clock.now());
+        let due = at.after(self.inner.config.review_delay);
+        Ok(Form::Companion(Companion { of, media_type, actor, rules, at, due }))
+    }
+
+    pub(crate) async fn inspect(
+        &self,
+        format: Arc<dyn Format>,
+        blob: &blobs::Blob,
+        arrival: Arrival,
+    ) -> Result<Contents> {
         let turn = self.inner.inspections.turn().await;
         let content = self.open_content(&blob.digest, blob.size, &blob.place, 0..blob.size).await?;
         let mut file = Watched { inner: SyncIoBridge::new(StreamReader::new(content)), failure: None };
@@ -224,6 +289,9 @@ fn check(contents: &Contents, channel: &str) -> Result<()> {
 async fn add(tx: &mut Tx<'_>, add: &Add) -> Result<(Added, bool)> {
     let Add { target, repository, blob, package, .. } = add;
     let added = |new| Added { path: package.path.clone(), digest: package.digest, new };
+    if !still_points(tx, add.still.as_ref()).await? {
+        return Ok((added(false), false));
+    }
     require_company(tx, add).await?;
     let there = packages::find(tx, *repository, &package.path).await?;
     if let Some(there) = there.as_ref().filter(|there| there.package.digest != package.digest) {
@@ -243,6 +311,11 @@ async fn add(tx: &mut Tx<'_>, add: &Add) -> Result<(Added, bool)> {
         packages::insert_fragment(tx, id, kind, content).await?;
     }
     list(tx, add, id).await?;
+    match &add.form {
+        Form::None => {}
+        Form::Package(twin) => put_twin(tx, twin, package).await?,
+        Form::Companion(companion) => attach(tx, companion, Some((package.digest, package.size))).await?,
+    }
     let entry = add.actor.did("package.add", &target.name, at);
     audit::append(tx, &about(entry, Some(package.path.clone()), Some(package.digest))).await?;
     let payload = serde_json::json!({

@@ -11,6 +11,7 @@ use wharf_types::{Digest, MediaType, RepoName, Tag, Timestamp};
 use super::expire::line;
 use super::kept::KeptManifest;
 use super::{SecondThought, digest_of, is_of, still_there, tag_of};
+use crate::artifact::ask_to_reflect;
 use crate::manifest::{self, Parsed};
 use crate::repository::{self, Target};
 use crate::tag::{Act, Mover};
@@ -130,7 +131,7 @@ async fn restore(tx: &mut Tx<'_>, request: &Request) -> Result<Restored> {
 }
 
 async fn bring_repository(tx: &mut Tx<'_>, request: &Request, entry: &bin::Entry) -> Result<Restored> {
-    let Request { target, how, actor, at, .. } = request;
+    let Request { target, how, actor, rules, at, .. } = request;
     let name = how.name.as_ref().unwrap_or(&entry.repository);
     if entry.project_id.is_none() && how.name.is_none() {
         return Err(SecondThought::ProjectGone(entry.repository.clone()).into());
@@ -144,6 +145,9 @@ async fn bring_repository(tx: &mut Tx<'_>, request: &Request, entry: &bin::Entry
         return Err(SecondThought::NoEntry(entry.id).into());
     }
     bin::move_to_project(tx, entry.repository_id, project.id).await?;
+    for shown in rules.doors().of_format(target.format) {
+        ask_to_reflect(tx, shown, (entry.repository_id, name), None, *at).await?;
+    }
     end(tx, entry, *at).await?;
     let mut entry_line = line(actor, "repository.restore", entry, *at);
     if name != &entry.repository {

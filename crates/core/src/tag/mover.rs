@@ -6,6 +6,7 @@ use wharf_db::catalog::{repositories, reviews};
 use wharf_types::{Digest, Tag, Timestamp};
 
 use crate::Result;
+use crate::artifact::reflect_move;
 use crate::tag_rule::{RuleBook, Rules};
 
 /// Moves tags of one repository in one transaction: asks the rules, moves, and writes the move down.
@@ -16,6 +17,10 @@ pub(crate) struct Mover<'a> {
     rules: Rules,
     at: Timestamp,
     due: Timestamp,
+    /// The manifest that is being pushed, and what it is.
+    pushed: Option<(Digest, Option<String>)>,
+    /// Whether packages agree already.
+    quiet: bool,
 }
 
 impl<'a> Mover<'a> {
@@ -28,7 +33,14 @@ impl<'a> Mover<'a> {
         times: (Timestamp, Timestamp),
     ) -> Self {
         let (at, due) = times;
-        Self { repository: repository.id, act, actor, rules: rules.open(repository), at, due }
+        let (rules, pushed, quiet) = (rules.open(repository), None, false);
+        Self { repository: repository.id, act, actor, rules, at, due, pushed, quiet }
+    }
+
+    /// Saves looking at the manifest that is just being pushed. `quiet` is for who writes the package himself.
+    pub(crate) fn pushing(mut self, digest: Digest, artifact_type: Option<String>, quiet: bool) -> Self {
+        (self.pushed, self.quiet) = (Some((digest, artifact_type)), quiet);
+        self
     }
 
     /// Points a tag at a manifest of the repository; where it pointed before.
@@ -58,6 +70,11 @@ impl<'a> Mover<'a> {
         if let Some(old) = &old {
             let reason = if new.is_some() { "tag moved" } else { "tag deleted" };
             reviews::enqueue(tx, Some(self.repository), old, reason, self.due).await?;
+        }
+        if !self.quiet {
+            let (doors, named) = (self.rules.doors(), (self.repository, self.rules.repository()));
+            let between = [old.as_ref(), new.as_ref()];
+            reflect_move(tx, doors, named, tag, between, self.pushed.as_ref(), self.at).await?;
         }
         let (act, actor, at) = (self.act, self.actor.to_owned(), self.at);
         let moved = tags::Move { id: 0, tag: tag.clone(), old, new, act, actor, at };

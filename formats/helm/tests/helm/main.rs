@@ -5,6 +5,7 @@ mod backend;
 mod chart;
 
 mod classic;
+mod doors;
 mod museum;
 mod peers;
 mod refusals;

@@ -1,10 +1,11 @@
 //! The steps of a purge, each a short transaction. References go before what they point at, rows before bytes.
 
-use wharf_db::catalog::{bin, collection, doomed, holders, manifests, packages, purges, reviews, tags};
+use wharf_db::catalog::{bin, collection, doomed, holders, manifests, packages, purges, repositories, reviews, tags};
 use wharf_db::{Durability, Tx};
 use wharf_types::{Digest, FormatName, RepoName, Timestamp};
 
 use super::{Order, Purged, TOLD, is_used};
+use crate::artifact::{Doors, reflect_move};
 use crate::collect::Collected;
 use crate::package::unlist;
 use crate::publish::ask_for_index;
@@ -38,13 +39,13 @@ impl Core {
         order: &Order,
     ) -> Result<bool> {
         loop {
-            let args = (repository, manifest, at_any_rate, order.clone());
-            let step = self.inner.db.write(Durability::Full, args, |tx, (repository, manifest, at_any_rate, order)| {
+            let args = (repository, manifest, at_any_rate, order.clone(), self.inner.rules.doors().clone());
+            let step = self.inner.db.write(Durability::Full, args, |tx, (repository, manifest, at_any_rate, order, doors)| {
                 Box::pin(async move {
                     if !at_any_rate && is_used(tx, manifest).await? {
                         return Ok(Step::Used);
                     }
-                    take_apart(tx, *repository, manifest, order).await
+                    take_apart(tx, *repository, manifest, order, doors).await
                 })
             });
             match step.await? {
@@ -140,9 +141,13 @@ enum Step {
     Used,
 }
 
-async fn take_apart(tx: &mut Tx<'_>, repository: i64, manifest: &Digest, order: &Order) -> Result<Step> {
+async fn take_apart(tx: &mut Tx<'_>, repository: i64, manifest: &Digest, order: &Order, doors: &Doors) -> Result<Step> {
     let named = holders::tags(tx, repository, manifest, STEP).await?;
+    let home = repositories::living(tx, repository).await?;
     for tag in &named {
+        if let Some(home) = &home {
+            reflect_move(tx, doors, (repository, &home.name), tag, [Some(manifest), None], None, order.at).await?;
+        }
         tags::remove(tx, repository, tag).await?;
         let (actor, old) = (order.actor.name.clone(), Some(*manifest));
         tags::record(
