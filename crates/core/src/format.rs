@@ -28,8 +28,20 @@ pub struct Contents {
     pub part: Option<String>,
     /// Where lists have it, bytewise; `None` is by arrival, which makes adding cheapest.
     pub sorts_as: Option<String>,
-    /// The package that it speaks of, by path and digest: a signature is taken only beside what it signs.
-    pub goes_with: Option<(String, Digest)>,
+    /// The package that it speaks of: a signature is taken only beside what it signs.
+    pub goes_with: Option<GoesWith>,
+}
+
+/// A package that a file speaks of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GoesWith {
+    /// Where it has to be.
+    pub path: String,
+    /// What it has to be.
+    pub digest: Digest,
+    /// Where the file is a clear-signed message: all of it, and what the format has taken for its text. A project's keyring has to
+    /// agree.
+    pub clear_signed: Option<(String, String)>,
 }
 
 /// A file that is not what its format says it should be.

@@ -50,7 +50,7 @@ pub use collect::{
 pub use config::Config;
 pub use entropy::Entropy;
 pub use error::{Error, Result};
-pub use format::{Contents, Format, IndexError, InspectError};
+pub use format::{Contents, Format, GoesWith, IndexError, InspectError};
 pub use job::{Job, Workers};
 pub use manifest::{InvalidManifest, Kind, Manifest, ManifestInfo, Parsed, Pushed, media};
 pub use package::{Added, Arrival, ListEntry, Listed, Package, Place, Stretch};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 
-use wharf_core::{Arrival, Contents, InspectError};
+use wharf_core::{Arrival, Contents, GoesWith, InspectError};
 
 use crate::archive;
 use crate::metadata::Metadata;
@@ -94,13 +94,13 @@ pub(crate) fn text(path: &str, content: Vec<u8>) -> Result<String, InspectError>
 }
 
 fn provenance(file: &mut dyn Read) -> Result<Contents, InspectError> {
-    let Provenance { metadata, digest, .. } = Provenance::read_from(file)?;
+    let Provenance { metadata, digest, clear_signed } = Provenance::read_from(file)?;
     let chart = path(&metadata.name, &metadata.version);
     Ok(Contents {
         version: metadata.version,
         name: metadata.name,
         path: provenance_path(&chart),
-        goes_with: Some((chart, digest)),
+        goes_with: Some(GoesWith { path: chart, digest, clear_signed: Some(clear_signed) }),
         ..Contents::default()
     })
 }

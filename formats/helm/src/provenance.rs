@@ -22,6 +22,8 @@ pub(crate) struct Provenance {
     pub(crate) metadata: Metadata,
     /// Of the package.
     pub(crate) digest: Digest,
+    /// The whole file, and the text in it that was read.
+    pub(crate) clear_signed: (String, String),
 }
 
 #[derive(Deserialize)]
@@ -57,7 +59,8 @@ impl Provenance {
         let name = format!("{}-{}.tgz", metadata.name, metadata.version);
         let digest = sums.files.get(&name).ok_or_else(|| refused(format!("it has no digest of {name}")))?;
         let digest = digest.parse().map_err(|_| refused(format!("it has no digest of {name} that is known here")))?;
-        Ok(Self { metadata, digest })
+        let clear_signed = (text.to_owned(), message);
+        Ok(Self { metadata, digest, clear_signed })
     }
 }
 
@@ -88,7 +91,7 @@ mod tests {
         let told = Provenance::read(&text).unwrap();
         assert_eq!(told.metadata.name, "crate");
         assert_eq!(told.digest.hex(), "0".repeat(64));
-        assert_eq!(Provenance::read(&text.replace('\n', "\r\n")).unwrap(), told);
+        assert_eq!(Provenance::read(&text.replace('\n', "\r\n")).unwrap().clear_signed.1, told.clear_signed.1);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use wharf_db::Tx;
 use wharf_db::catalog::placements::{self, Place};
 use wharf_db::catalog::{audit, blobs, events, packages};
 use wharf_storage::{ByteStream, Hashing};
-use wharf_types::{Algorithm, Digest, Timestamp};
+use wharf_types::{Algorithm, Timestamp};
 
 use super::{Added, Arrival, Pointed, drop_package, still_points};
 use crate::actor::about;
@@ -20,7 +20,7 @@ use crate::publish::ask_for_index;
 use crate::repository::Target;
 use crate::room::interrupted;
 use crate::upload::{Session, to_the_end};
-use crate::{Actor, Contents, Core, Error, Format, Result};
+use crate::{Actor, Contents, Core, Error, Format, GoesWith, Result, Verdict};
 
 /// Most bytes of a path; index rows of PostgreSQL end at 2704.
 const LONGEST_PATH: usize = 1024;
@@ -69,11 +69,13 @@ struct Add {
     fragments: BTreeMap<String, Vec<u8>>,
     place: Option<Place>,
     /// What must be here with it.
-    goes_with: Option<(String, Digest)>,
+    goes_with: Option<GoesWith>,
     replaces: bool,
     companions: Vec<String>,
     form: Form,
     still: Option<Pointed>,
+    /// Whom the project trusts with it.
+    signer: Option<String>,
     actor: Actor,
     review_due: Timestamp,
     publish_delay: std::time::Duration,
@@ -150,6 +152,7 @@ impl Core {
     ) -> Result<(Added, bool)> {
         let Adding { target, arrival: Arrival { channel, replaces, .. }, actor, still } = adding;
         check(&contents, &channel)?;
+        let signer = self.signer_of(target, &contents).await?;
         let digest = blob.digest;
         let companions = self.format_of(target)?.companions(&contents.path);
         let repository = self.ensure_repository(target, actor).await?;
@@ -187,11 +190,28 @@ impl Core {
             companions,
             form,
             still,
+            signer,
             actor,
             review_due,
             publish_delay,
         };
         self.write_with_order(args, |tx, a| Box::pin(add(tx, a))).await
+    }
+
+    /// Holds a clear-signed file against the project's keyring, if it has one. Who signed it, if that is known.
+    async fn signer_of(&self, target: &Target, contents: &Contents) -> Result<Option<String>> {
+        let signed = contents.goes_with.as_ref().and_then(|with| with.clear_signed.as_ref());
+        let Some((message, text)) = signed else { return Ok(None) };
+        let refused =
+            |why: String| Err(Error::PackageInvalid(format!("the project's keyring does not vouch for it: {why}")));
+        match self.verify_clear_signed(target.name.project(), message).await {
+            Ok((Verdict::NoKeyring, _)) | Err(Error::ProjectUnknown(_)) => Ok(None),
+            Ok((Verdict::Bad(why), _)) => refused(why.to_string()),
+            // What was read is what was signed, and not something before or behind it.
+            Ok((Verdict::Good(signer), Some(signed))) if same_lines(&signed, text) => Ok(Some(signer.fingerprint)),
+            Ok((Verdict::Good(_), _)) => refused("it has more text than what is signed".to_owned()),
+            Err(error) => Err(error),
+        }
     }
 
     /// What the package is to become as an artifact.
@@ -240,6 +260,12 @@ impl Core {
             }
         }
     }
+}
+
+/// Signing leaves ends of lines and blanks before them open.
+fn same_lines(one: &str, other: &str) -> bool {
+    let lines = |text: &str| text.trim_end().lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>();
+    lines(one) == lines(other)
 }
 
 /// Remembers that it was the storage that failed, so that the package is not blamed for it.
@@ -316,7 +342,8 @@ async fn add(tx: &mut Tx<'_>, add: &Add) -> Result<(Added, bool)> {
         Form::Package(twin) => put_twin(tx, twin, package).await?,
         Form::Companion(companion) => attach(tx, companion, Some((package.digest, package.size))).await?,
     }
-    let entry = add.actor.did("package.add", &target.name, at);
+    let mut entry = add.actor.did("package.add", &target.name, at);
+    entry.detail = add.signer.as_ref().map(|signer| format!("signed by {signer}"));
     audit::append(tx, &about(entry, Some(package.path.clone()), Some(package.digest))).await?;
     let payload = serde_json::json!({
         "format": target.format, "repository": target.name.canonical(), "path": package.path, "digest": package.digest,
@@ -327,7 +354,7 @@ async fn add(tx: &mut Tx<'_>, add: &Add) -> Result<(Added, bool)> {
 
 /// A file that speaks of a package is taken beside this package only.
 async fn require_company(tx: &mut Tx<'_>, add: &Add) -> Result<()> {
-    let Some((path, digest)) = &add.goes_with else { return Ok(()) };
+    let Some(GoesWith { path, digest, .. }) = &add.goes_with else { return Ok(()) };
     match packages::find(tx, add.repository, path).await? {
         Some(there) if there.package.digest == *digest => Ok(()),
         Some(there) => {
