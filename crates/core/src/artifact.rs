@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use wharf_types::{FormatName, RepoName, Tag};
 
-pub(crate) use reflect::{Order, REFLECT, ask_to_reflect, reflect_move};
+pub(crate) use reflect::{Order, REFLECT, ask_to_reflect, reflect_manifest, reflect_move};
 pub(crate) use twin::{Companion, Twin, attach, put_twin, remove_twin};
 
 use crate::{Format, InspectError};

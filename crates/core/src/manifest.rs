@@ -15,6 +15,7 @@ pub(crate) use put::{Put, put_rows, references};
 pub use served::Manifest;
 
 use crate::actor::about;
+use crate::artifact::reflect_manifest;
 use crate::recycle::{self, Deletion};
 use crate::repository::Target;
 use crate::tag::{Act, Mover};
@@ -178,6 +179,8 @@ async fn remove_manifest(
             reviews::enqueue(tx, None, digest, "manifest deleted", *due).await?;
         }
     }
+    let named = (repository.id, &repository.name);
+    reflect_manifest(tx, rules.doors(), named, manifest.artifact_type.as_deref(), &names, *at).await?;
     // However many tags there are: a few statements. The rules were asked about all of them above.
     if !names.is_empty() {
         let entry = about(actor.did("tag.delete", &target.name, *at), None, Some(*digest));

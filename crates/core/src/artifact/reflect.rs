@@ -84,6 +84,26 @@ pub(crate) async fn reflect_move(
     Ok(())
 }
 
+/// The same for a manifest that comes or goes with all these tags. Where they are many, one order is for all of the repository.
+pub(crate) async fn reflect_manifest(
+    tx: &mut Tx<'_>,
+    doors: &Doors,
+    (repository, name): (i64, &RepoName),
+    artifact_type: Option<&str>,
+    tags: &[Tag],
+    at: Timestamp,
+) -> Result<()> {
+    const FEW: usize = 16;
+    let Some(shown) = artifact_type.and_then(|kind| doors.of_type(kind)) else { return Ok(()) };
+    if tags.len() > FEW {
+        return ask_to_reflect(tx, shown, (repository, name), None, at).await;
+    }
+    for tag in tags {
+        ask_to_reflect(tx, shown, (repository, name), Some(tag), at).await?;
+    }
+    Ok(())
+}
+
 /// Where a tag points, and what is listed of it.
 struct Sight {
     pointed: Option<Digest>,

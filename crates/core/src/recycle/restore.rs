@@ -11,7 +11,7 @@ use wharf_types::{Digest, MediaType, RepoName, Tag, Timestamp};
 use super::expire::line;
 use super::kept::KeptManifest;
 use super::{SecondThought, digest_of, is_of, still_there, tag_of};
-use crate::artifact::ask_to_reflect;
+use crate::artifact::{ask_to_reflect, reflect_manifest};
 use crate::manifest::{self, Parsed};
 use crate::repository::{self, Target};
 use crate::tag::{Act, Mover};
@@ -252,6 +252,9 @@ impl Bringing<'_> {
         let (there, new): (Vec<_>, Vec<_>) = names.into_iter().partition(|tag| there.contains(tag));
         // A new tag breaks no rule. There may be very many of them.
         let act = (Act::Restore, self.actor.name.as_str());
+        let kind = manifests::find(tx, self.repository.id, digest).await?.and_then(|manifest| manifest.artifact_type);
+        let named = (self.repository.id, &self.repository.name);
+        reflect_manifest(tx, self.rules.doors(), named, kind.as_deref(), &new, self.at).await?;
         tags::put_new(tx, self.repository.id, &new, digest, act, self.at).await?;
         restored.tags.extend(new);
         for tag in there {

@@ -40,14 +40,15 @@ impl Core {
     ) -> Result<bool> {
         loop {
             let args = (repository, manifest, at_any_rate, order.clone(), self.inner.rules.doors().clone());
-            let step = self.inner.db.write(Durability::Full, args, |tx, (repository, manifest, at_any_rate, order, doors)| {
-                Box::pin(async move {
-                    if !at_any_rate && is_used(tx, manifest).await? {
-                        return Ok(Step::Used);
-                    }
-                    take_apart(tx, *repository, manifest, order, doors).await
-                })
-            });
+            let step =
+                self.inner.db.write(Durability::Full, args, |tx, (repository, manifest, at_any_rate, order, doors)| {
+                    Box::pin(async move {
+                        if !at_any_rate && is_used(tx, manifest).await? {
+                            return Ok(Step::Used);
+                        }
+                        take_apart(tx, *repository, manifest, order, doors).await
+                    })
+                });
             match step.await? {
                 Step::More => {}
                 Step::Done => return Ok(true),
