@@ -34,7 +34,7 @@ pub(crate) struct Inner {
     pub(crate) registry: Signer,
     pub(crate) refresh: Signer,
     /// Registry tokens whose signature was checked, by their text: hashing it cryptographically costs more than finding it.
-    pub(crate) verified: Cache<Box<str>, Arc<Verified>>,
+    pub(crate) verified: Cache<Arc<str>, Arc<Verified>>,
 }
 
 impl Auth {
@@ -49,7 +49,7 @@ impl Auth {
             refresh: Signer::new(key, Kind::Refresh, &config.service),
             verified: Cache::builder()
                 .max_capacity(VERIFIED_BYTES)
-                .weigher(|text: &Box<str>, _| u32::try_from(text.len() + VERIFIED_OVERHEAD).unwrap_or(u32::MAX))
+                .weigher(|text: &Arc<str>, _| u32::try_from(text.len() + VERIFIED_OVERHEAD).unwrap_or(u32::MAX))
                 .time_to_live(config.registry_token_ttl.max(Duration::from_secs(1)))
                 .build(),
             db,

@@ -224,7 +224,7 @@ impl Publication {
             .inner
             .db
             .read(&args, |tx, (repository, channel)| Box::pin(settings::get(tx, *repository, channel)));
-        Ok(found.await.map_err(Error::from)?)
+        found.await.map_err(Error::from)
     }
 
     /// Asks to be made again at this time, although nothing may have changed: what an index says of itself may run out.

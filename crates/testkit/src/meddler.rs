@@ -16,7 +16,7 @@ pub struct Meddler {
 
 impl Meddler {
     /// Does `meddle`, which is told the file's name, before each file is written.
-    pub fn new(
+    pub fn over(
         folder: Folder,
         meddle: impl Fn(String) -> BoxFuture<'static, ()> + Send + Sync + 'static,
     ) -> Arc<dyn Depot> {

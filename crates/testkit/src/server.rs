@@ -136,7 +136,7 @@ impl TestServer {
         folder: &Path,
         meddle: impl Fn(String) -> BoxFuture<'static, ()> + Send + Sync + 'static,
     ) -> wharf_core::Result<Snapshot> {
-        self.back_up_to(&Meddler::new(Folder::new(folder), meddle)).await
+        self.back_up_to(&Meddler::over(Folder::new(folder), meddle)).await
     }
 
     /// Keeps the newest snapshot in a folder.

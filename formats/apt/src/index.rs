@@ -62,10 +62,10 @@ impl Layout {
         }
         for component in layout.components.clone() {
             for architecture in layout.architectures.clone() {
-                layout.add_binary(&component, &architecture, |architecture| Kind::Binary(architecture), "");
+                layout.add_binary(&component, &architecture, Kind::Binary, "");
             }
             for architecture in &installers {
-                layout.add_binary(&component, architecture, |architecture| Kind::Installer(architecture), "udeb-");
+                layout.add_binary(&component, architecture, Kind::Installer, "udeb-");
             }
             if has_sources {
                 let list = List { component, kind: Kind::Source };
@@ -143,7 +143,7 @@ async fn list_pieces(
             Ok(())
         }
     };
-    Ok(publication.list(&plan, &mut render).await?)
+    publication.list(&plan, &mut render).await
 }
 
 /// The control file as it was, and what the index adds.
@@ -185,11 +185,11 @@ async fn add_table(
             file.take(&segment).await?;
             blocks.extend(block);
         }
-        match encoding {
-            Encoding::Xz => drop(file.push(stream_end(&blocks)).await?),
+        if encoding == Encoding::Xz {
+            file.push(stream_end(&blocks)).await?;
+        } else if pieces.is_empty() {
             // A file of no member is no file of its kind.
-            _ if pieces.is_empty() => drop(file.push(nothing(encoding)?).await?),
-            _ => {}
+            file.push(nothing(encoding)?).await?;
         }
         files.push(publication.finish(file).await?);
     }

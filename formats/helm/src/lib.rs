@@ -118,7 +118,8 @@ impl Protocol for Helm {
             Op::Add { name, kind, file, force, wait, dialect } => {
                 let (file, kind) = (file.as_deref(), *kind);
                 let upload = Upload { name, kind, file, force: *force, wait: *wait, dialect: *dialect };
-                call.add(&upload, &head, body).await
+                // The longest way of all: apart from the others, or the compiler cannot lay the future out.
+                Box::pin(call.add(&upload, &head, body)).await
             }
             Op::ReadIndex { name } => call.index(name, &head).await,
             Op::ReadFile { name, path } => call.file(name, path, &head).await,

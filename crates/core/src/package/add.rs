@@ -58,7 +58,7 @@ enum Form {
     /// Its manifest and tag.
     Package(Box<Twin>),
     /// It is a layer of the manifest of another.
-    Companion(Companion),
+    Companion(Box<Companion>),
 }
 
 struct Add {
@@ -233,7 +233,7 @@ impl Core {
         let (media_type, _) = shown.form.companion();
         let (actor, rules, at) = (actor.clone(), self.inner.rules.clone(), self.inner.clock.now());
         let due = at.after(self.inner.config.review_delay);
-        Ok(Form::Companion(Companion { of, media_type, actor, rules, at, due }))
+        Ok(Form::Companion(Box::new(Companion { of, media_type, actor, rules, at, due })))
     }
 
     pub(crate) async fn inspect(

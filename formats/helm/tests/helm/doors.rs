@@ -28,7 +28,8 @@ on_every_database! {
 /// Pushes a chart as `helm push` does; the manifest's digest.
 async fn push(client: &Client, repository: &str, chart: &Chart, tag: &str, provenance: Option<&str>) -> String {
     let config = json!({ "name": chart.name, "version": chart.version, "apiVersion": "v2" }).to_string();
-    let layer = |kind: &str, content: &[u8]| json!({ "mediaType": kind, "digest": sha256(content.to_vec()), "size": content.len() });
+    let layer =
+        |kind: &str, content: &[u8]| json!({ "mediaType": kind, "digest": sha256(content), "size": content.len() });
     push_blob(client, repository, config.clone()).await;
     push_blob(client, repository, chart.packed()).await;
     let mut layers = vec![layer(CONTENT, &chart.packed())];
@@ -109,13 +110,13 @@ async fn a_provenance_file_goes_through_both_doors(server: &TestServer) {
     let [a, b] = [chart("a", "1.0.0"), chart("b", "1.0.0")];
     push(&admin, "team/charts/a", &a, "1.0.0", Some(&a.provenance())).await;
     work(server).await;
-    museum.get("charts/a-1.0.0.tgz.prov").await.assert_status(200).assert_body(&a.provenance());
+    museum.get("charts/a-1.0.0.tgz.prov").await.assert_status(200).assert_body(a.provenance());
     museum.add(&b).await;
     museum.post("api/prov", b.provenance()).await.assert_status(201);
     let layers = manifest(server, "team/charts/b", "1.0.0").await["layers"].clone();
     assert_eq!((&layers[1]["mediaType"], &layers[1]["digest"]), (&json!(PROVENANCE), &json!(sha256(b.provenance()))));
     let path = format!("/v2/team/charts/b/blobs/{}", sha256(b.provenance()));
-    admin.get(&path).await.assert_status(200).assert_body(&b.provenance());
+    admin.get(&path).await.assert_status(200).assert_body(b.provenance());
     museum.delete("charts/b-1.0.0.tgz.prov").await.assert_status(200);
     assert_eq!(manifest(server, "team/charts/b", "1.0.0").await["layers"].as_array().map(Vec::len), Some(1));
     work(server).await;

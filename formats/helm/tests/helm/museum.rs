@@ -133,7 +133,7 @@ async fn a_provenance_file_comes_after_with_or_before_its_chart(server: &TestSer
         served
             .assert_status(200)
             .assert_header("content-type", "application/pgp-signature")
-            .assert_body(&chart.provenance());
+            .assert_body(chart.provenance());
     }
     assert_eq!(museum.listed().await, ["a 1.0.0", "b 1.0.0", "c 1.0.0"]);
     let other = a.provenance().replace("none", "other");

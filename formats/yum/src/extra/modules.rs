@@ -34,7 +34,7 @@ pub(super) fn documents(text: &str) -> Vec<String> {
         if marks("---") || marks("...") {
             documents.push(String::new());
             // What follows the mark on its line belongs to the document, unless it is a comment.
-            let rest = if line.starts_with("---") { line[3..].trim() } else { "" };
+            let rest = line.strip_prefix("---").unwrap_or_default().trim();
             if rest.is_empty() || rest.starts_with('#') {
                 continue;
             }

@@ -50,7 +50,7 @@ fn signed_by_line(digest: &Digest) -> String {
 
 /// The list of packages, by path.
 async fn list(publication: &mut Publication, piece_bytes: usize) -> Result<(Digest, u64), IndexError> {
-    let plan = ListPlan { part: "", kind: KIND, piece_bytes: piece_bytes, encodings: &[] };
+    let plan = ListPlan { part: "", kind: KIND, piece_bytes, encodings: &[] };
     let mut render = |package: &Package, fragment: &[u8], out: &mut Vec<u8>| {
         out.extend_from_slice(entry(package, fragment).as_bytes());
         Ok(())

@@ -69,7 +69,7 @@ fn thousandths(value: f64) -> Option<u64> {
     const MOST: f64 = 1e12;
     let scaled = (value * 1e3).round();
     let fits = (0.0..MOST).contains(&scaled) && value.is_sign_positive();
-    fits.then(|| scaled as i64 as f64)
+    fits.then_some(scaled as i64 as f64)
         .filter(|whole| whole / 1e3 == value)
         .and_then(|whole| u64::try_from(whole as i64).ok())
 }
