@@ -15,7 +15,7 @@ mkdir -p "$root"/etc/apt/{apt.conf.d,preferences.d,sources.list.d,auth.conf.d,ke
 apt_in() { # PROGRAM ARGUMENTS…
   local program=$1
   shift
-  "$program" -q -o "Dir=$root" -o "Dir::State::status=$root/var/lib/dpkg/status" -o Dir::Bin::methods=/usr/lib/apt/methods \
+  "$program" -o quiet=1 -o "Dir=$root" -o "Dir::State::status=$root/var/lib/dpkg/status" -o Dir::Bin::methods=/usr/lib/apt/methods \
     -o Dir::Etc::main=none -o "APT::Architecture=$architecture" -o Acquire::Languages=none -o APT::Sandbox::User=root \
     -o "DPkg::Options::=--root=$root" -o DPkg::Options::=--force-not-root -o APT::Get::Assume-Yes=true \
     -o APT::Update::Error-Mode=any "$@"

@@ -29,7 +29,7 @@ upload() { # FILE PATH
 
 step "$count uploads"
 for file in "$archive"/pool/*.deb; do upload "$file" pool/sid/main/upload; done >"$work/uploads"
-curl -sS --fail-with-body --max-time 250 -o /dev/null -u "$user:$password" --config "$work/uploads" || fail "an upload failed"
+curl -sS --fail-with-body --max-time 250 -u "$user:$password" --config "$work/uploads" >/dev/null || fail "an upload failed"
 last=$(find "$archive/pool" -name '*.deb' | tail -1)
 expect_ok web "/apt/team/debs/pool/sid/main/upload?wait=1" -T "$last"
 
