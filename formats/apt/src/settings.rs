@@ -70,7 +70,10 @@ pub struct InvalidSettings(String);
 impl Settings {
     /// Reads what somebody sends. The settings of a distribution have none of the repository's own.
     pub(crate) fn read(text: &[u8], of_distribution: bool) -> Result<Self, InvalidSettings> {
-        let settings: Self = serde_json::from_slice(text).map_err(|error| InvalidSettings(error.to_string()))?;
+        let wrong = |error: serde_json::Error| InvalidSettings(error.to_string());
+        // A list would be read as the fields in their order.
+        let fields: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(text).map_err(wrong)?;
+        let settings: Self = serde_json::from_value(fields.into()).map_err(wrong)?;
         settings.check(of_distribution)?;
         Ok(settings)
     }
