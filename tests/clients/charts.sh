@@ -95,7 +95,7 @@ for helm in helm helm4; do
   expect_ok $helm pull team/cask --verify --keyring "$work/public.gpg" -d "$work/$helm/pulled"
   expect_said 'Harbour Master'
   mkdir "$work/$helm/oci"
-  expect_ok $helm registry login "$registry" -u "$user" -p "$password" --plain-http
+  expect_ok $helm registry login "$registry" -u "$user" -p "$password"
   expect_ok $helm pull "$charts/cask" --version 1.0.0 --plain-http --verify --keyring "$work/public.gpg" -d "$work/$helm/oci"
   expect_said 'Harbour Master'
 done

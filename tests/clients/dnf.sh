@@ -64,8 +64,9 @@ repo_file() { # FOLDER GPGCHECK
   mkdir -p "$1"
   web /yum/team/el9/team-el9.repo | sed "s/^gpgcheck=.*/gpgcheck=$2/" >"$1/team-el9.repo"
   printf '%s\n' "username=$user" "password=$password" skip_if_unavailable=0 >>"$1/team-el9.repo"
-  # The key of the metadata and the one of the packages.
-  [ "$2" = 0 ] || sed -i "s|^gpgkey=.*|& file://$work/packager.asc|" "$1/team-el9.repo"
+  # The key of the metadata and the one of the packages. dnf 5 shows the password to the repository and not where it asks for keys.
+  expect_ok web /yum/team/el9/key.asc -o "$work/metadata.asc"
+  sed -i "s|^gpgkey=.*|gpgkey=file://$work/metadata.asc file://$work/packager.asc|" "$1/team-el9.repo"
 }
 dnf4() { # ROOT ARGUMENTS…
   local root=$1
