@@ -13,11 +13,9 @@ mkdir -p "$cache"
 if [ "$(find "$cache" -name '*.deb' | wc -l)" -lt "$wanted" ]; then
   # shellcheck disable=SC2016
   dpkg-query -W -f '${Installed-Size} ${Package}:${Architecture}\n' | sort -n | awk '{ print $2 }' >"$work/names"
-  for name in $(cat "$work/names"); do
-    [ "$(find "$cache" -name '*.deb' | wc -l)" -lt "$wanted" ] || break
-    # What was installed from elsewhere is in no archive.
-    (cd "$cache" && apt-get download -qq "$name" >/dev/null 2>&1) || true
-  done
+  # Many at once, because apt reads its lists anew each time; what was installed from elsewhere is in no archive and fails the rest.
+  (cd "$cache" && head -n "$((wanted + 50))" "$work/names" | xargs -n 25 sh -c \
+    'apt-get download -qq "$@" >/dev/null 2>&1 || for name; do apt-get download -qq "$name" >/dev/null 2>&1; done; true' -)
 fi
 cp "$cache"/*.deb "$archive/pool"
 count=$(find "$archive/pool" -name '*.deb' | wc -l)

@@ -37,7 +37,7 @@ fn every_endpoint_is_understood_and_asks_for_its_access() {
         ("GET /helm/team/api/api/charts", "charts.list", "team/api pull"),
         ("GET /helm/api/charts/index.yaml", "index.read", "api/charts pull"),
         ("GET /helm/team/charts/api/charts/charts/1.0.0", "chart.describe", "team/charts pull"),
-        ("GET /helm/default/charts/index.yaml", "index.read", "charts pull"),
+        ("GET /helm/default/charts/index.yaml", "index.read", "default/charts pull"),
         // ChartMuseum with several repositories.
         ("POST /helm/api/team/charts/charts", "chart.add", "team/charts push"),
         ("POST /helm/api/team/charts/prov", "provenance.add", "team/charts push"),
@@ -53,7 +53,7 @@ fn every_endpoint_is_understood_and_asks_for_its_access() {
         ("GET /api/v4/projects/team/packages/helm/stable/index.yaml", "index.read", "team/stable pull"),
         ("GET /api/v4/projects/team/packages/helm/stable/charts/a-1.0.0.tgz", "chart.read", "team/stable pull"),
         // Nexus.
-        ("PUT /repository/charts/a-1.0.0.tgz", "chart.add", "charts push"),
+        ("PUT /repository/charts/a-1.0.0.tgz", "chart.add", "default/charts push"),
         ("PUT /repository/team:charts/sub/a-1.0.0.tgz.prov", "provenance.add", "team/charts push"),
         ("POST /repository/team:charts/", "chart.add", "team/charts push"),
         ("POST /service/rest/v1/components?repository=team:charts", "chart.add", "team/charts push"),
@@ -64,12 +64,12 @@ fn every_endpoint_is_understood_and_asks_for_its_access() {
         ("PUT /artifactory/team:charts/sub/a-1.0.0.tgz;prop=x", "chart.add", "team/charts push"),
         ("GET /artifactory/api/helm/team:charts/index.yaml", "index.read", "team/charts pull"),
         ("GET /artifactory/api/helm/team:charts/charts/a-1.0.0.tgz", "chart.read", "team/charts pull"),
-        ("GET /artifactory/charts/index.yaml", "index.read", "charts pull"),
+        ("GET /artifactory/charts/index.yaml", "index.read", "default/charts pull"),
     ];
     for (line, name, access) in table {
         let op = read(line).unwrap_or_else(|error| panic!("{line}: {error}"));
         let Access::Repository { format, name: repository, verb } = op.access() else { panic!("{line}") };
-        assert_eq!((op.name(), format!("{repository} {verb}").as_str()), (name, access), "{line}");
+        assert_eq!((op.name(), format!("{} {verb}", repository.full()).as_str()), (name, access), "{line}");
         assert_eq!(format, crate::NAME);
     }
 }
