@@ -231,8 +231,15 @@ fn a_header_that_lies_about_its_sizes_is_refused_before_anything_is_kept_for_it(
 
 #[test]
 fn a_name_that_cannot_be_a_file_name_is_refused() {
-    for name in ["../../etc/passwd", "a/b", "a b", "%{name}", "a\nb", "-a", "ä"] {
-        let why = why(&built(&mut builder(name)));
+    let honest = package(CompressionType::None);
+    // What builds packages refuses such names too, so an honest one is changed. Its digests are compared later.
+    for name in ["../..", "a/b/c", "a b c", "%{na}", "a\nb\nc", "-aaaa", "\u{e4}aaa"] {
+        let mut bytes = honest.clone();
+        let places: Vec<_> = (0..bytes.len() - 5).filter(|at| bytes[*at..].starts_with(b"thing")).collect();
+        for at in places {
+            bytes[at..at + 5].copy_from_slice(name.as_bytes());
+        }
+        let why = why(&bytes);
         assert!(why.contains("its name is"), "{name:?}: {why}");
     }
 }

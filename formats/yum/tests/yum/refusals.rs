@@ -25,8 +25,6 @@ async fn a_bad_package_is_refused_and_leaves_nothing(server: &TestServer) {
         (file[..file.len() - 1].to_vec(), "cut short"),
         (flipped(file.len() - 1), "damaged"),
         (flipped(96 + 8), "too much"),
-        (package("../../etc/passwd", "1-1"), "its name is"),
-        (package("tool", "1/2-1"), "its version is"),
     ] {
         let refused = shelf.put("upload", file).await;
         let text = refused.assert_status(400).assert_header("content-type", "text/plain; charset=utf-8").text();
