@@ -4,9 +4,11 @@
 
 mod body;
 mod conditional;
+mod content;
 mod context;
 mod credentials;
 mod door;
+mod failure;
 mod page;
 mod path;
 mod protocol;
@@ -14,9 +16,11 @@ mod range;
 
 pub use body::{Body, BodyError, ReadError, announced, bytes, chunks, empty, exactly, read_up_to, stream};
 pub use conditional::{etag, is_unchanged};
+pub use content::{ASK_AGAIN, Content, FOR_EVER, OutOfRange};
 pub use context::Context;
 pub use credentials::{Credentials, InvalidCredentials};
 pub use door::{Door, Handled, Mounted, Understanding};
+pub use failure::{Particulars, core_status, failure, instead_of_message};
 pub use page::{InvalidPage, Page};
 pub use path::{decode_segment, peer_repository, query_pairs};
 pub use protocol::{Answer, Protocol, Refusal, Scheme};

@@ -1,11 +1,11 @@
 //! Errors in plain text, as apt and curl show them.
 
-use http::header::{ALLOW, CONTENT_RANGE, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
-use wharf_auth::{Refused, Rejected};
 use wharf_core::InspectError;
 use wharf_types::{Digest, InvalidDigest, InvalidName};
-use wharf_wire::{Answer, Body, Context, ReadError, Refusal};
+use wharf_wire::{
+    Answer, Body, Context, OutOfRange, Particulars, ReadError, Refusal, core_status, failure, instead_of_message,
+};
 
 use crate::name::InvalidPart;
 use crate::settings::InvalidSettings;
@@ -84,8 +84,8 @@ pub enum Error {
     #[error(transparent)]
     Body(#[from] ReadError),
     /// A `Range` beyond the end.
-    #[error("the range is not inside the {0} bytes of the file")]
-    RangeNotSatisfiable(u64),
+    #[error(transparent)]
+    OutOfRange(#[from] OutOfRange),
     /// A change that was made, and that the index does not show yet.
     #[error("the change was made, but the index does not show it yet; the same request again goes on waiting")]
     NotPublished(#[source] wharf_core::Error),
@@ -117,87 +117,33 @@ impl Error {
             Self::Body(ReadError::TooLarge(_)) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::FileInUse { .. } => StatusCode::CONFLICT,
-            Self::RangeNotSatisfiable(_) => StatusCode::RANGE_NOT_SATISFIABLE,
+            Self::OutOfRange(_) => StatusCode::RANGE_NOT_SATISFIABLE,
             Self::NotPublished(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Core(error) => core_status(error),
-            Self::Refusal(refusal) => refusal_status(refusal),
+            Self::Refusal(refusal) => refusal.status(),
         }
     }
 
-    /// What is ours to mend is not the client's to read.
     fn message(&self, status: StatusCode) -> String {
-        match (self, status) {
-            (Self::NotPublished(_), _) => self.to_string(),
-            (_, StatusCode::INTERNAL_SERVER_ERROR) => {
-                "internal error; the server's log has it under the request id".to_owned()
-            }
-            (_, StatusCode::SERVICE_UNAVAILABLE) => {
-                "the registry cannot answer right now, try again in a moment".to_owned()
-            }
-            (_, StatusCode::INSUFFICIENT_STORAGE) => "the registry's storage is full; downloads still work".to_owned(),
-            _ => self.to_string(),
+        let instead = instead_of_message(status).filter(|_| !matches!(self, Self::NotPublished(_)));
+        instead.map_or_else(|| self.to_string(), str::to_owned)
+    }
+
+    fn particulars(&self) -> Particulars<'_> {
+        match self {
+            Self::MethodNotAllowed(allowed) => Particulars::Allow(allowed),
+            Self::OutOfRange(beyond) => Particulars::OutOfRange(*beyond),
+            Self::Refusal(refusal) => Particulars::Refusal(refusal),
+            _ => Particulars::None,
         }
-    }
-}
-
-fn core_status(error: &wharf_core::Error) -> StatusCode {
-    use wharf_core::Error as E;
-    if error.is_unavailable() {
-        return StatusCode::SERVICE_UNAVAILABLE;
-    }
-    if error.is_full() {
-        return StatusCode::INSUFFICIENT_STORAGE;
-    }
-    match error {
-        E::PackageInvalid(_) | E::Interrupted(_) => StatusCode::BAD_REQUEST,
-        E::PackageExists { .. } => StatusCode::CONFLICT,
-        E::ProjectUnknown(_) | E::RepositoryUnknown(_) | E::FileUnknown(_) => StatusCode::NOT_FOUND,
-        // Of other formats, or ours to mend.
-        _ => StatusCode::INTERNAL_SERVER_ERROR,
-    }
-}
-
-fn refusal_status(refusal: &Refusal) -> StatusCode {
-    match refusal {
-        Refusal::Credentials(_) => StatusCode::UNAUTHORIZED,
-        Refusal::Rejected(rejected) => match rejected {
-            Rejected::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Rejected::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Rejected::BadCredentials | Rejected::Expired | Rejected::Disabled => StatusCode::UNAUTHORIZED,
-        },
-        Refusal::Refused(refused) => match refused {
-            Refused::SignIn { .. } | Refused::Narrow { .. } => StatusCode::UNAUTHORIZED,
-            Refused::Hidden { .. } => StatusCode::NOT_FOUND,
-            Refused::Forbidden { .. } => StatusCode::FORBIDDEN,
-            Refused::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
-        },
     }
 }
 
 impl Answer for Error {
     fn respond(&self, _: &Context) -> Response<Body> {
         let status = self.status();
-        let mut response = Response::new(wharf_wire::bytes(format!("{}\n", self.message(status))));
-        *response.status_mut() = status;
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-        match self {
-            Self::MethodNotAllowed(allowed) => {
-                headers.insert(ALLOW, HeaderValue::from_static(allowed));
-            }
-            Self::RangeNotSatisfiable(size) => {
-                headers
-                    .extend(HeaderValue::from_str(&format!("bytes */{size}")).ok().map(|value| (CONTENT_RANGE, value)));
-            }
-            Self::Refusal(Refusal::Rejected(Rejected::Throttled { retry_after })) => {
-                headers.insert(RETRY_AFTER, retry_after.as_secs().max(1).into());
-            }
-            _ if status == StatusCode::SERVICE_UNAVAILABLE => {
-                headers.insert(RETRY_AFTER, HeaderValue::from_static("2"));
-            }
-            _ => {}
-        }
-        response
+        let text = format!("{}\n", self.message(status));
+        failure(status, "text/plain; charset=utf-8", text, self.particulars())
     }
 
     fn log(&self) -> Option<String> {

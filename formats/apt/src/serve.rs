@@ -14,16 +14,12 @@ use http::{Method, Response, StatusCode};
 use wharf_auth::Operation;
 use wharf_core::{Actor, PublishedFile, Pull, Target};
 use wharf_types::{Digest, RepoName};
-use wharf_wire::Body;
+use wharf_wire::{ASK_AGAIN, Body, Content, FOR_EVER};
 
 use crate::name::Distribution;
 use crate::{Call, Error, NAME};
-use answer::{Content, typed};
+use answer::typed;
 
-/// Content under a digest never changes; who may read it does, so shared caches stay out.
-const FOR_EVER: HeaderValue = HeaderValue::from_static("private, max-age=31536000, immutable");
-/// Asked for again each time, which costs an answer without a body where nothing has changed.
-const ASK_AGAIN: HeaderValue = HeaderValue::from_static("private, no-cache");
 /// How long a request waits for its index.
 const PATIENCE: Duration = Duration::from_secs(30);
 const BINARY: &str = "application/octet-stream";
@@ -49,7 +45,8 @@ impl Call<'_> {
         let blob = self.core.package(&self.target(name), path).await?;
         let media_type = if path.ends_with("deb") { "application/vnd.debian.binary-package" } else { BINARY };
         let content = Content { digest: &blob.digest, size: blob.size, media_type, caching: ASK_AGAIN };
-        let response = content.answer(head, async |range| Ok(self.core.open_blob(&blob, range).await?)).await?;
+        let response =
+            content.answer::<Error>(head, async |range| Ok(self.core.open_blob(&blob, range).await?)).await?;
         if head.method == Method::GET && response.status() != StatusCode::NOT_MODIFIED {
             let (identity, action) = (self.permit.identity(), self.permit.op().name());
             let pull = Pull { identity, action, format: NAME, name, tag: Some(path), digest: blob.digest };

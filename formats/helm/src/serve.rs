@@ -1,14 +1,12 @@
 //! Answers: the index, charts and provenance files.
 
-use std::ops::Range;
-
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::request::Parts;
-use http::{Method, Response, StatusCode};
+use http::{Method, Response};
 use wharf_auth::Operation;
-use wharf_core::{ByteStream, Error as CoreError, Pull};
-use wharf_types::{Digest, RepoName};
-use wharf_wire::{Body, Part, bytes, empty, etag, is_unchanged, stream};
+use wharf_core::{Error as CoreError, Pull};
+use wharf_types::RepoName;
+use wharf_wire::{ASK_AGAIN, Body, Content, bytes, empty, etag, is_unchanged};
 
 use crate::add::json;
 use crate::index::{self, INDEX};
@@ -16,15 +14,6 @@ use crate::{Call, Error, NAME};
 
 const CHART: &str = "application/gzip";
 const SIGNATURE: &str = "application/pgp-signature";
-/// Asked for again each time, which costs an answer without a body where nothing has changed.
-const ASK_AGAIN: HeaderValue = HeaderValue::from_static("private, no-cache");
-
-/// A file and how it is handed out.
-struct Content<'a> {
-    digest: &'a Digest,
-    size: u64,
-    media_type: &'a str,
-}
 
 impl Call<'_> {
     /// The index. A repository that is not there yet is an empty one to who may pull from it: clients add it before the first push.
@@ -37,7 +26,8 @@ impl Call<'_> {
             Err(error) => return Err(error.into()),
         };
         let file = &found.file;
-        let content = Content { digest: &file.digest, size: file.size, media_type: &file.media_type };
+        let content =
+            Content { digest: &file.digest, size: file.size, media_type: &file.media_type, caching: ASK_AGAIN };
         content.answer(head, async |range| Ok(self.core.open_index_file(&found, range).await?)).await
     }
 
@@ -63,7 +53,7 @@ impl Call<'_> {
             let pull = Pull { identity, action, format: NAME, name, tag: Some(path), digest: blob.digest };
             self.core.pulled(&pull, self.context.source());
         }
-        let content = Content { digest: &blob.digest, size: blob.size, media_type };
+        let content = Content { digest: &blob.digest, size: blob.size, media_type, caching: ASK_AGAIN };
         content.answer(head, async |range| Ok(self.core.open_blob(&blob, range).await?)).await
     }
 
@@ -76,35 +66,4 @@ impl Call<'_> {
         self.core.repository(&self.target(name)).await?;
         Ok(json(&serde_json::json!({ "healthy": true })))
     }
-}
-
-impl Content<'_> {
-    /// All of it, the part that is asked for, or word that the client has it.
-    async fn answer(
-        &self,
-        head: &Parts,
-        open: impl AsyncFnOnce(Range<u64>) -> Result<ByteStream, Error>,
-    ) -> Result<Response<Body>, Error> {
-        let tag = etag(&self.digest.to_string());
-        if is_unchanged(&head.headers, &tag) {
-            return Ok(described(&tag, StatusCode::NOT_MODIFIED, empty()));
-        }
-        let part = Part::asked(head, || tag.clone(), self.size).ok_or(Error::RangeNotSatisfiable(self.size))?;
-        let unread = head.method == Method::HEAD || part.range.is_empty();
-        let body = if unread { empty() } else { stream(open(part.range.clone()).await?) };
-        let mut response = described(&tag, part.status, body);
-        let headers = response.headers_mut();
-        headers.extend(HeaderValue::from_str(self.media_type).ok().map(|kind| (CONTENT_TYPE, kind)));
-        part.describe(headers, self.size);
-        Ok(response)
-    }
-}
-
-fn described(tag: &str, status: StatusCode, body: Body) -> Response<Body> {
-    let mut response = Response::new(body);
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.extend(HeaderValue::from_str(tag).ok().map(|tag| (ETAG, tag)));
-    headers.insert(CACHE_CONTROL, ASK_AGAIN);
-    response
 }

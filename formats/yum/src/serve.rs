@@ -1,16 +1,15 @@
 //! Answers: packages, metadata, and how to use them.
 
-use std::ops::Range;
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue, LOCATION};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, LOCATION};
 use http::request::Parts;
-use http::{Method, Response, StatusCode};
+use http::{Response, StatusCode};
 use serde_json::{Value, json};
 use wharf_core::{Actor, Added, Arrival, Blob, ByteStream, PublishedFile, Target};
 use wharf_types::{Digest, RepoName};
-use wharf_wire::{Body, Part, bytes, empty, etag, is_unchanged, stream};
+use wharf_wire::{ASK_AGAIN, Body, Content, FOR_EVER, bytes, empty};
 
 use crate::index::{REPOMD, REPOMD_ZSTD, SIGNATURE, SIGNATURES, Signatures};
 use crate::operation::Dialect;
@@ -18,23 +17,11 @@ use crate::package::{self, Rpm};
 use crate::route::FIXED_DOOR;
 use crate::{Call, Error, NAME};
 
-/// Content under a digest never changes; who may read it does, so shared caches stay out.
-const FOR_EVER: HeaderValue = HeaderValue::from_static("private, max-age=31536000, immutable");
-/// Asked for again each time, which costs an answer without a body where nothing has changed.
-const ASK_AGAIN: HeaderValue = HeaderValue::from_static("private, no-cache");
 const RPM: &str = "application/x-rpm";
 /// Bytes that hold the headers of most packages.
 const FIRST_LOOK: usize = 64 * 1024;
 /// How long `?wait=1` waits.
 const PATIENCE: Duration = Duration::from_secs(30);
-
-/// A file and how it is handed out.
-struct Content<'a> {
-    digest: &'a Digest,
-    size: u64,
-    media_type: &'a str,
-    caching: HeaderValue,
-}
 
 impl Call<'_> {
     pub(crate) fn target(&self, name: &RepoName) -> Target {
@@ -274,35 +261,4 @@ pub(crate) fn with_json(response: Response<Body>, value: &Value) -> Response<Bod
     let mut response = response.map(|_| bytes(text));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
-}
-
-impl Content<'_> {
-    /// All of it, the part that is asked for, or word that the client has it.
-    async fn answer(
-        &self,
-        head: &Parts,
-        open: impl AsyncFnOnce(Range<u64>) -> Result<ByteStream, Error>,
-    ) -> Result<Response<Body>, Error> {
-        let tag = etag(&self.digest.to_string());
-        if is_unchanged(&head.headers, &tag) {
-            return Ok(self.described(&tag, StatusCode::NOT_MODIFIED, empty()));
-        }
-        let part = Part::asked(head, || tag.clone(), self.size).ok_or(Error::RangeNotSatisfiable(self.size))?;
-        let unread = head.method == Method::HEAD || part.range.is_empty();
-        let body = if unread { empty() } else { stream(open(part.range.clone()).await?) };
-        let mut response = self.described(&tag, part.status, body);
-        let headers = response.headers_mut();
-        headers.extend(HeaderValue::from_str(self.media_type).ok().map(|value| (CONTENT_TYPE, value)));
-        part.describe(headers, self.size);
-        Ok(response)
-    }
-
-    fn described(&self, tag: &str, status: StatusCode, body: Body) -> Response<Body> {
-        let mut response = Response::new(body);
-        *response.status_mut() = status;
-        let headers = response.headers_mut();
-        headers.extend(HeaderValue::from_str(tag).ok().map(|tag| (ETAG, tag)));
-        headers.insert(CACHE_CONTROL, self.caching.clone());
-        response
-    }
 }

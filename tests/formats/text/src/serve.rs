@@ -1,34 +1,22 @@
 //! Answers: packages, index files, keys, and how to use them.
 
-use std::ops::Range;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderValue, LOCATION};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, LOCATION};
 use http::request::Parts;
-use http::{Method, Response, StatusCode};
-use wharf_core::{Actor, Arrival, ByteStream, PublishedFile, Target};
+use http::{Response, StatusCode};
+use wharf_core::{Actor, Arrival, PublishedFile, Target};
 use wharf_types::{Digest, RepoName};
-use wharf_wire::{Body, Part, bytes, chunks, empty, etag, is_unchanged, stream};
+use wharf_wire::{ASK_AGAIN, Body, Content, FOR_EVER, bytes, chunks, empty};
 
 use crate::index::{INDEX, key_id};
 use crate::{Call, Channel, Error, KeyForm, NAME};
 
-const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
-/// Content under a digest never changes; who may read it does, so shared caches stay out.
-const FOR_EVER: HeaderValue = HeaderValue::from_static("private, max-age=31536000, immutable");
-/// Asked for again each time, which costs an answer without a body where nothing has changed.
-const ASK_AGAIN: HeaderValue = HeaderValue::from_static("private, no-cache");
+const TEXT: &str = "text/plain; charset=utf-8";
 /// How long `?wait=1` waits.
 const PATIENCE: Duration = Duration::from_secs(30);
-
-/// A file and how it is handed out.
-struct Content<'a> {
-    digest: &'a Digest,
-    size: u64,
-    caching: HeaderValue,
-}
 
 impl Call<'_> {
     fn target(&self, name: &RepoName) -> Target {
@@ -86,7 +74,7 @@ impl Call<'_> {
 
     pub(crate) async fn package(&self, name: &RepoName, path: &str, head: &Parts) -> Result<Response<Body>, Error> {
         let blob = self.core.package(&self.target(name), path).await?;
-        let content = Content { digest: &blob.digest, size: blob.size, caching: ASK_AGAIN };
+        let content = Content { digest: &blob.digest, size: blob.size, media_type: TEXT, caching: ASK_AGAIN };
         content.answer(head, async |range| Ok(self.core.open_blob(&blob, range).await?)).await
     }
 
@@ -117,7 +105,7 @@ impl Call<'_> {
         caching: HeaderValue,
         head: &Parts,
     ) -> Result<Response<Body>, Error> {
-        let content = Content { digest: &found.file.digest, size: found.file.size, caching };
+        let content = Content { digest: &found.file.digest, size: found.file.size, media_type: TEXT, caching };
         content.answer(head, async |range| Ok(self.core.open_index_file(found, range).await?)).await
     }
 
@@ -150,41 +138,10 @@ impl Call<'_> {
     }
 }
 
-impl Content<'_> {
-    /// All of it, the part that is asked for, or word that the client has it.
-    async fn answer(
-        &self,
-        head: &Parts,
-        open: impl AsyncFnOnce(Range<u64>) -> Result<ByteStream, Error>,
-    ) -> Result<Response<Body>, Error> {
-        let tag = etag(&self.digest.to_string());
-        if is_unchanged(&head.headers, &tag) {
-            return Ok(self.described(&tag, StatusCode::NOT_MODIFIED, empty()));
-        }
-        let part = Part::asked(head, || tag.clone(), self.size).ok_or(Error::RangeNotSatisfiable(self.size))?;
-        let unread = head.method == Method::HEAD || part.range.is_empty();
-        let body = if unread { empty() } else { stream(open(part.range.clone()).await?) };
-        let mut response = self.described(&tag, part.status, body);
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, TEXT);
-        part.describe(headers, self.size);
-        Ok(response)
-    }
-
-    fn described(&self, tag: &str, status: StatusCode, body: Body) -> Response<Body> {
-        let mut response = Response::new(body);
-        *response.status_mut() = status;
-        let headers = response.headers_mut();
-        headers.extend(HeaderValue::from_str(tag).ok().map(|tag| (ETAG, tag)));
-        headers.insert(CACHE_CONTROL, self.caching.clone());
-        response
-    }
-}
-
 fn text(text: String) -> Response<Body> {
     let size = text.len();
     let mut response = Response::new(bytes(text));
-    response.headers_mut().insert(CONTENT_TYPE, TEXT);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(TEXT));
     response.headers_mut().insert(CONTENT_LENGTH, size.into());
     response
 }
