@@ -7,6 +7,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
@@ -81,9 +82,10 @@ impl Running {
 
     /// SIGTERM; fails unless it ends well.
     pub(crate) async fn stop(mut self) -> Result<()> {
-        let signalled = Command::new("kill").args(["-TERM", &self.pid.to_string()]).status().await?;
+        let process = i32::try_from(self.pid).ok().and_then(Pid::from_raw).context("the server is no process")?;
+        kill_process(process, Signal::TERM).context("the server cannot be told to stop")?;
         let status = tokio::time::timeout(START, self.child.wait()).await.context("the server does not stop")??;
-        anyhow::ensure!(signalled.success() && status.success(), "the server ended with {status}");
+        anyhow::ensure!(status.success(), "the server ended with {status}");
         Ok(())
     }
 }

@@ -1,8 +1,9 @@
 //! What only PostgreSQL needs: a server goes away, transactions meet, callers vanish.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::{Barrier, oneshot};
@@ -313,7 +314,7 @@ async fn a_commit_whose_answer_is_lost_counts_once() {
 
 /// A way to the cluster's database. At the first COMMIT that follows `armed` the server process behind it is killed, which takes
 /// the whole server through recovery, and nobody gets through any more until others have written.
-async fn fatal_relay(cluster: &Arc<Cluster>, name: &str, armed: Arc<AtomicU32>) -> u16 {
+async fn fatal_relay(cluster: &Arc<Cluster>, name: &str, armed: Arc<AtomicI32>) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let direct = open_again(&cluster.config(&cluster.url(name))).await;
@@ -333,8 +334,7 @@ async fn fatal_relay(cluster: &Arc<Cluster>, name: &str, armed: Arc<AtomicU32>) 
                             let process = if commits { armed.swap(0, Ordering::SeqCst) } else { 0 };
                             if process > 0 {
                                 open.send_replace(false);
-                                let killed = std::process::Command::new("kill").args(["-9", &process.to_string()]).status();
-                                assert!(killed.unwrap().success());
+                                kill_process(Pid::from_raw(process).unwrap(), Signal::KILL).unwrap();
                                 let mut written = 0;
                                 while written < 20 {
                                     written += u32::from(put(&direct, &format!("other {process} {written}"), 1).await.is_ok());
@@ -365,7 +365,7 @@ async fn a_commit_that_is_lost_in_a_crash_does_not_count_because_its_number_is_g
     let cluster = Arc::new(Cluster::start());
     let Config::Postgres { url, .. } = cluster.database().await else { unreachable!("a cluster is PostgreSQL") };
     let (_, name) = url.rsplit_once('/').unwrap();
-    let process = Arc::new(AtomicU32::new(0));
+    let process = Arc::new(AtomicI32::new(0));
     let port = fatal_relay(&cluster, name, Arc::clone(&process)).await;
     let db = open_again(&cluster.config(&format!("postgres://wharf@127.0.0.1:{port}/{name}?sslmode=disable"))).await;
     for round in 0..3 {
@@ -376,7 +376,7 @@ async fn a_commit_that_is_lost_in_a_crash_does_not_count_because_its_number_is_g
                     tx.execute("INSERT INTO things (key) VALUES (?1)", &[key]).await?;
                     let row = tx.query_opt("SELECT CAST(pg_backend_pid() AS BIGINT)", &[]).await?;
                     if runs.fetch_add(1, Ordering::SeqCst) == 0 {
-                        process.store(u32::try_from(row.unwrap().get::<i64>(0)?).unwrap(), Ordering::SeqCst);
+                        process.store(i32::try_from(row.unwrap().get::<i64>(0)?).unwrap(), Ordering::SeqCst);
                     }
                     Ok(())
                 })
@@ -409,7 +409,7 @@ async fn only_a_transaction_that_changed_something_leaves_a_row_to_ask_by() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_conflict_that_the_work_finds_itself_makes_it_run_again() {
     let db = open(Engine::Postgres).await;
-    let runs = Arc::new(AtomicU32::new(0));
+    let runs = Arc::new(AtomicI32::new(0));
     let written: Result<(), Error> = db
         .write(Durability::Full, Arc::clone(&runs), |tx, runs| {
             Box::pin(async move {
