@@ -109,6 +109,7 @@ expect_pull team/app latest "$new_digest" "$new"
 
 step "a tag that a rule keeps does not move and does not go"
 expect_ok wharf tag-rule add team releases '[0-9]*'
+expect_ok wharf tag-rule list team
 expect_ok push "$new" team/app:2.0
 expect_fail 'the rule releases' push "$old" team/app:2.0
 expect_fail 'the rule releases' crane push "$old" "$registry/team/app:2.0"

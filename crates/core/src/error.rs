@@ -75,6 +75,9 @@ pub enum Error {
     /// A rule for tags stands in the way, or is not there.
     #[error(transparent)]
     Rule(#[from] RuleError),
+    /// A snapshot is not made, shown or deleted.
+    #[error(transparent)]
+    Snapshot(#[from] crate::SnapshotError),
     /// A key cannot be used so.
     #[error(transparent)]
     Key(#[from] crate::KeyError),

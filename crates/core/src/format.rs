@@ -6,7 +6,7 @@ use std::io::Read;
 use async_trait::async_trait;
 use wharf_types::{Digest, FormatName};
 
-use crate::{Arrival, ArtifactForm, Publication};
+use crate::{Arrival, ArtifactForm, Publication, SetupBlock, SetupFacts};
 
 /// What a package says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -42,6 +42,17 @@ pub struct GoesWith {
     /// Where the file is a clear-signed message: all of it, and what the format has taken for its text. A project's keyring has to
     /// agree.
     pub clear_signed: Option<(String, String)>,
+}
+
+/// A file that `wharf push` sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PushedFile<'a> {
+    /// What it is called.
+    pub name: &'a str,
+    /// The index that it is for, if that was said: a distribution of APT.
+    pub channel: Option<&'a str>,
+    /// Where in the index, if that was said: a component of APT.
+    pub section: Option<&'a str>,
 }
 
 /// A file that is not what its format says it should be.
@@ -81,6 +92,21 @@ pub trait Format: Send + Sync + 'static {
 
     /// The form that packages have as OCI artifacts, if they have one: then they are there through both doors.
     fn artifacts(&self) -> Option<&'static dyn ArtifactForm> {
+        None
+    }
+
+    /// How to use a repository, in lines to copy for each client: to install from it first, to upload to it last. Pure: everything is
+    /// in the facts. Shown by `GET …/setup` (`wharf_wire::setup_page` answers it), by the API, and by `wharf setup`; a test should run
+    /// exactly these lines.
+    fn setup(&self, facts: &SetupFacts) -> Vec<SetupBlock> {
+        let _ = facts;
+        Vec::new()
+    }
+
+    /// Where `wharf push` sends a file by `PUT`: a path below `/<format>/<project>/<name>/`, percent-encoded, with a query if need be;
+    /// `wait=1` is added to that. `None` if the format has no such files, by the end of the name.
+    fn push_path(&self, file: &PushedFile<'_>) -> Option<String> {
+        let _ = file;
         None
     }
 

@@ -8,7 +8,7 @@ mod place;
 use std::collections::BTreeSet;
 
 use wharf_db::Tx;
-use wharf_db::catalog::{audit, blobs, events, packages, placements, repositories, reviews, tags};
+use wharf_db::catalog::{audit, blobs, events, packages, placements, repositories, reviews, snapshots, tags};
 use wharf_types::{Digest, FormatName, Tag, Timestamp};
 
 pub(crate) use add::{Adding, Inspections};
@@ -207,10 +207,10 @@ async fn take(tx: &mut Tx<'_>, take: &Take) -> Result<()> {
     let found = packages::find(tx, repository, path).await?;
     let found = found.ok_or_else(|| Error::FileUnknown(path.clone()))?;
     take.artifact(tx, &found.package).await?;
-    let mut channels = drop_package(tx, repository, &found, *review_due).await?;
+    let mut channels = drop_package(tx, repository, &found, (*at, *review_due)).await?;
     for companion in companions {
         if let Some(companion) = packages::find(tx, repository, companion).await? {
-            channels.append(&mut drop_package(tx, repository, &companion, *review_due).await?);
+            channels.append(&mut drop_package(tx, repository, &companion, (*at, *review_due)).await?);
         }
     }
     let package = found.package;
@@ -272,9 +272,14 @@ async fn drop_package(
     tx: &mut Tx<'_>,
     repository: i64,
     gone: &packages::Package,
-    review_due: Timestamp,
+    (at, review_due): (Timestamp, Timestamp),
 ) -> Result<BTreeSet<String>> {
     let channels = unlist(tx, repository, gone.id).await?;
+    if snapshots::hold(tx, gone.id).await? {
+        // Its file stays while a snapshot lists it.
+        packages::mark_removed(tx, gone.id, Some(at)).await?;
+        return Ok(channels);
+    }
     packages::remove(tx, gone.id).await?;
     reviews::enqueue(tx, Some(repository), &gone.package.digest, "package removed", review_due).await?;
     Ok(channels)

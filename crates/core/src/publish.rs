@@ -7,6 +7,7 @@ mod pieces;
 mod published;
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use bytes::Bytes;
 use wharf_db::catalog::{events, generations, packages, placements, reviews, settings};
@@ -43,6 +44,13 @@ pub struct Publication {
     renewal: Option<Timestamp>,
 }
 
+/// Generations that were current less long ago are all kept.
+const RECENT: Duration = Duration::from_secs(10 * 60);
+/// Dropped with one publication: as many as keep the number from growing, and no more than a client may wait for.
+const THINNED_AT_ONCE: i64 = 8;
+/// How long a request waits for what it did to be visible: less than proxies wait for an answer.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
 struct Flip {
     repository: i64,
     channel: String,
@@ -58,7 +66,8 @@ struct Flip {
     /// The generation that was current when the work began.
     before: Option<i64>,
     at: Timestamp,
-    retired_before: Timestamp,
+    /// Until when generations were retired that may be thinned, and that may go.
+    thinned: (Timestamp, Timestamp),
     review_due: Timestamp,
 }
 
@@ -282,10 +291,37 @@ impl Core {
             name: target.name,
             before,
             at,
-            retired_before: at.before(self.inner.config.generation_retention),
+            thinned: self.thinned(at),
             review_due: at.after(self.inner.config.review_delay),
         };
         self.inner.db.write(Durability::Full, flip, |tx, f| Box::pin(make_current(tx, f))).await
+    }
+
+    /// Clients in the middle of an update find what they were told of: all generations of the last minutes are kept, and of those
+    /// before one of each ten minutes, for those who are slow.
+    fn thinned(&self, at: Timestamp) -> (Timestamp, Timestamp) {
+        let before = at.before(self.inner.config.generation_retention);
+        (at.before(RECENT).max(before), before)
+    }
+
+    /// Thins the generations of all repositories: where nothing is published any more nobody else does.
+    pub(crate) async fn thin_generations(&self) -> Result<()> {
+        let now = self.inner.clock.now();
+        let args = (self.thinned(now), now.after(self.inner.config.review_delay));
+        loop {
+            let dropped = self.inner.db.write(Durability::Full, args, |tx, (thinned, review_due)| {
+                Box::pin(async move {
+                    let found = generations::superfluous_anywhere(tx, *thinned, THINNED_AT_ONCE).await?;
+                    for (repository, generation) in &found {
+                        drop_generation(tx, *repository, *generation, *review_due).await?;
+                    }
+                    Ok::<_, Error>(found.len())
+                })
+            });
+            if dropped.await? == 0 {
+                return Ok(());
+            }
+        }
     }
 
     async fn changes_of(&self, repository: i64, channel: &str) -> Result<Changes> {
@@ -313,8 +349,15 @@ impl Core {
     }
 }
 
+async fn drop_generation(tx: &mut Tx<'_>, repository: i64, generation: i64, review_due: Timestamp) -> Result<()> {
+    for orphan in generations::drop(tx, generation).await? {
+        reviews::enqueue(tx, Some(repository), &orphan, "index generation dropped", review_due).await?;
+    }
+    Ok(())
+}
+
 async fn make_current(tx: &mut Tx<'_>, flip: &Flip) -> Result<()> {
-    let Flip { repository, channel, files, lists, format, name, before, at, retired_before, review_due, .. } = flip;
+    let Flip { repository, channel, files, lists, format, name, before, at, thinned, review_due, .. } = flip;
     // Whoever lost the lease in the middle must not put an older index over a newer one. If it is our own of a run whose commit
     // nobody told us of, the next attempt finds nothing to do.
     if generations::head(tx, *repository, channel).await? != *before {
@@ -335,8 +378,8 @@ async fn make_current(tx: &mut Tx<'_>, flip: &Flip) -> Result<()> {
         generations::add_list(tx, generation, list).await?;
     }
     generations::publish(tx, *repository, channel, generation, *at).await?;
-    for orphan in generations::drop_retired(tx, *repository, *retired_before).await? {
-        reviews::enqueue(tx, Some(*repository), &orphan, "index generation dropped", *review_due).await?;
+    for generation in generations::superfluous(tx, (*repository, channel), *thinned, THINNED_AT_ONCE).await? {
+        drop_generation(tx, *repository, generation, *review_due).await?;
     }
     let payload = serde_json::json!({ "format": format, "repository": name.canonical(), "channel": channel });
     Ok(events::append(tx, *at, "index.published", &payload.to_string()).await?)

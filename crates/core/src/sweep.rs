@@ -49,6 +49,7 @@ impl Core {
         let now = self.inner.clock.now();
         self.forget_abandoned(now.before(self.inner.config.upload_expiry)).await?;
         self.remove_orphans(now.before(self.inner.config.object_grace)).await?;
+        self.thin_generations().await?;
         self.destroy_forgotten(now.before(self.inner.config.review_delay)).await?;
         let before = now.before(self.inner.config.event_retention);
         let trimmed =

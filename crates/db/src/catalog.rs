@@ -27,6 +27,7 @@ pub mod reviews;
 pub mod scrub;
 pub mod settings;
 pub mod signing_keys;
+pub mod snapshots;
 pub mod storages;
 pub mod tag_rules;
 pub mod tags;

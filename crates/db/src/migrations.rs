@@ -20,4 +20,5 @@ pub(crate) const ALL: &[Migration] = &[
     Migration { number: 12, name: "keys", sql: include_str!("migrations/0012_keys.sql") },
     Migration { number: 13, name: "bin numbers", sql: include_str!("migrations/0013_bin_numbers.sql") },
     Migration { number: 14, name: "settings", sql: include_str!("migrations/0014_settings.sql") },
+    Migration { number: 15, name: "snapshots", sql: include_str!("migrations/0015_snapshots.sql") },
 ];

@@ -11,6 +11,8 @@ mod marks;
 mod migrations;
 #[path = "engine/postgres.rs"]
 mod postgres;
+#[path = "engine/snapshots.rs"]
+mod snapshots;
 #[path = "engine/sqlite.rs"]
 mod sqlite;
 #[path = "engine/tls.rs"]

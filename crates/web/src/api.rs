@@ -27,6 +27,8 @@ mod refused;
 mod repositories;
 mod robots;
 mod server;
+mod setup;
+mod snapshots;
 mod spelling;
 mod table;
 mod tag_rules;

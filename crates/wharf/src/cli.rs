@@ -51,6 +51,12 @@ enum Command {
     Key(command::key::Args),
     /// OpenPGP keys whose owners a project trusts to sign what they upload.
     Keyring(command::key::Keyring),
+    /// Sends package files to a repository.
+    Push(command::push::Args),
+    /// Says how to use a repository, in lines to copy.
+    Setup(command::setup::Args),
+    /// Snapshots of what a repository lists: made, compared, published, rolled back.
+    Snapshot(command::snapshot::Args),
     /// Collects what nothing uses, now.
     Gc(command::gc::Args),
     /// Says why a digest is kept.
@@ -99,6 +105,9 @@ impl Cli {
             Command::Manifest(args) => args.run(),
             Command::Key(args) => args.run(),
             Command::Keyring(args) => args.run(),
+            Command::Push(args) => args.run(),
+            Command::Setup(args) => args.run(),
+            Command::Snapshot(args) => args.run(),
             Command::Gc(args) => args.run(),
             Command::Why(args) => args.run(),
             Command::Purge(args) => args.run(),

@@ -7,10 +7,12 @@ mod problem;
 pub(crate) mod progress;
 pub(crate) mod table;
 
+use std::path::Path;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use reqwest::header::{ACCEPT, CONTENT_TYPE};
+use futures_util::TryStreamExt as _;
+use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
 use serde_json::Value;
 
 use crate::failure::{Failure, Outcome};
@@ -46,6 +48,14 @@ pub(crate) enum Proof {
     Token(String),
     /// A name and a password.
     Password(String, String),
+}
+
+/// What became of a file.
+pub(crate) struct Sent {
+    /// Whether it was not there before.
+    pub(crate) new: bool,
+    /// What the server answered.
+    pub(crate) status: u16,
 }
 
 /// A server and the right to talk to it.
@@ -95,6 +105,12 @@ impl Remote {
         table::many(self.output, &items, columns)
     }
 
+    /// Prints a list that is never long and has no pages.
+    pub(crate) fn list_whole(&self, call: Call<'_>, columns: table::Columns) -> Outcome {
+        let items = self.run(async |client| client.whole(&call).await)?;
+        table::many(self.output, &items, columns)
+    }
+
     /// Sends a call that changes something; `done` says so to people.
     pub(crate) fn change(&self, call: Call<'_>, done: &str) -> Outcome {
         let answer = self.run(async |client| client.send(&call).await)?;
@@ -138,6 +154,36 @@ impl Client {
         Ok(())
     }
 
+    /// Sends a file by PUT to a path of a format, under a bar where somebody is there to see it. It is read as it is sent.
+    pub(crate) async fn put_file(&self, path: &str, file: &Path, what: &str) -> Outcome<Sent> {
+        let unread = |error: std::io::Error| Failure::usage(format!("{} cannot be read: {error}", file.display()));
+        let open = tokio::fs::File::open(file).await.map_err(unread)?;
+        let size = open.metadata().await.map_err(unread)?.len();
+        let bar = progress::bar_for_people(what).unwrap_or_else(indicatif::ProgressBar::hidden);
+        bar.set_length(size);
+        let counted = bar.clone();
+        let chunks = tokio_util::io::ReaderStream::with_capacity(open, 256 * 1024)
+            .inspect_ok(move |chunk| counted.inc(chunk.len() as u64));
+        let request = self.http.put(format!("{}{path}", self.base)).header(CONTENT_LENGTH, size);
+        let request = self.proven(request).body(reqwest::Body::wrap_stream(chunks));
+        let response = request.send().await.map_err(|error| problem::unreachable(&self.base, &error));
+        bar.finish_and_clear();
+        let response = response?;
+        let status = response.status();
+        let content = response.bytes().await.map_err(|error| problem::unreachable(&self.base, &error))?;
+        if !status.is_success() {
+            return Err(problem::refused(&self.base, status, &content, what));
+        }
+        Ok(Sent { new: status != reqwest::StatusCode::OK, status: status.as_u16() })
+    }
+
+    fn proven(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
+        match &self.proof {
+            Proof::Token(token) => request.bearer_auth(token),
+            Proof::Password(user, password) => request.basic_auth(user, Some(password)),
+        }
+    }
+
     /// Sends a request; what was refused is a failure.
     async fn ask(&self, call: &Call<'_>) -> Outcome<reqwest::Response> {
         let Some(route) = wharf_web::api::route(call.operation) else {
@@ -145,10 +191,7 @@ impl Client {
         };
         let url = format!("{}{}", self.base, call.path(route.path));
         let request = self.http.request(route.method, url).query(&call.query).header(ACCEPT, "application/json");
-        let request = match &self.proof {
-            Proof::Token(token) => request.bearer_auth(token),
-            Proof::Password(user, password) => request.basic_auth(user, Some(password)),
-        };
+        let request = self.proven(request);
         let request = match &call.body {
             Some(Content::Json(body)) => request.json(body),
             Some(Content::Text(text)) => request.header(CONTENT_TYPE, "text/plain; charset=utf-8").body(text.clone()),
@@ -180,6 +223,14 @@ impl Client {
         }
         items.truncate(most);
         Ok(items)
+    }
+
+    /// The items of a list that has no pages.
+    pub(crate) async fn whole(&self, call: &Call<'_>) -> Outcome<Vec<Value>> {
+        match self.send(call).await?["items"].take() {
+            Value::Array(items) => Ok(items),
+            _ => Ok(Vec::new()),
+        }
     }
 }
 

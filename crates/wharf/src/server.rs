@@ -20,6 +20,7 @@ use wharf_web::{App, Listener};
 
 use crate::config::{Config, Database};
 use crate::failure::{Failure, Outcome};
+pub(crate) use assembly::formats;
 pub(crate) use password::reset as reset_password;
 
 /// How often it is written down when credentials were last used.

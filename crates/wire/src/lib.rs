@@ -13,6 +13,7 @@ mod page;
 mod path;
 mod protocol;
 mod range;
+mod setup;
 
 pub use body::{Body, BodyError, ReadError, announced, bytes, chunks, empty, exactly, read_up_to, stream};
 pub use conditional::{etag, is_unchanged};
@@ -25,3 +26,4 @@ pub use page::{InvalidPage, Page};
 pub use path::{decode_segment, peer_repository, query_pairs};
 pub use protocol::{Answer, Protocol, Refusal, Scheme};
 pub use range::{ByteRange, Part};
+pub use setup::setup_page;

@@ -23,7 +23,7 @@ use async_trait::async_trait;
 use http::request::Parts;
 use http::{Request, Response};
 use wharf_auth::Permit;
-use wharf_core::{Arrival, Contents, Core, Format, IndexError, InspectError, Publication};
+use wharf_core::{Arrival, Contents, Core, Format, IndexError, InspectError, Publication, PushedFile};
 use wharf_types::FormatName;
 use wharf_wire::{Body, Context, Protocol, Scheme};
 
@@ -63,6 +63,12 @@ impl Format for Apt {
 
     fn inspect(&self, file: &mut dyn Read, arrival: &Arrival) -> Result<Contents, InspectError> {
         package::inspect(file, arrival)
+    }
+
+    fn push_path(&self, file: &PushedFile<'_>) -> Option<String> {
+        let ours = [".deb", ".udeb", ".ddeb"].iter().any(|ending| file.name.ends_with(ending));
+        let (distribution, component) = (file.channel.unwrap_or("stable"), file.section.unwrap_or("main"));
+        ours.then(|| format!("pool/{distribution}/{component}/upload"))
     }
 
     async fn index(&self, publication: &mut Publication) -> Result<(), IndexError> {

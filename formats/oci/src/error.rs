@@ -178,6 +178,7 @@ fn core_said(error: &wharf_core::Error) -> Said {
         | E::Db(_)
         | E::PinLost
         | E::Key(_)
+        | E::Snapshot(_)
         | E::Depot(_)
         | E::Backup(_)
         | E::PurgeBreaks(_)

@@ -9,7 +9,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::io::{StreamReader, SyncIoBridge};
 use wharf_db::Tx;
 use wharf_db::catalog::placements::{self, Place};
-use wharf_db::catalog::{audit, blobs, events, packages};
+use wharf_db::catalog::{audit, blobs, events, packages, snapshots};
 use wharf_storage::{ByteStream, Hashing};
 use wharf_types::{Algorithm, Timestamp};
 
@@ -323,7 +323,8 @@ async fn add(tx: &mut Tx<'_>, add: &Add) -> Result<(Added, bool)> {
     if let Some(there) = there.as_ref().filter(|there| there.package.digest != package.digest) {
         replace(tx, add, there).await?;
     } else if let Some(there) = there {
-        // The same bytes for another list.
+        // The same bytes for another list, or back from where only snapshots listed them.
+        packages::mark_removed(tx, there.id, None).await?;
         let new = list(tx, add, there.id).await?;
         let ours = blobs::find(tx, &blob.digest).await?.is_some_and(|found| found.place == blob.place);
         return Ok((added(new), ours));
@@ -368,13 +369,15 @@ async fn require_company(tx: &mut Tx<'_>, add: &Add) -> Result<()> {
 /// Other content makes way, if it was asked to: what spoke of it goes too.
 async fn replace(tx: &mut Tx<'_>, add: &Add, old: &packages::Package) -> Result<()> {
     let Add { target, repository, package, replaces, companions, publish_delay, .. } = add;
-    if !replaces {
+    let when = (package.created_at, add.review_due);
+    // What a snapshot lists is found at its path, with the content that it names.
+    if !replaces || snapshots::hold(tx, old.id).await? {
         return Err(Error::PackageExists { path: package.path.clone() });
     }
-    let mut channels = drop_package(tx, *repository, old, add.review_due).await?;
+    let mut channels = drop_package(tx, *repository, old, when).await?;
     for companion in companions {
         if let Some(companion) = packages::find(tx, *repository, companion).await? {
-            channels.append(&mut drop_package(tx, *repository, &companion, add.review_due).await?);
+            channels.append(&mut drop_package(tx, *repository, &companion, when).await?);
         }
     }
     for channel in &channels {

@@ -132,6 +132,15 @@ impl Core {
         tokio::time::timeout(patience, self.published(target, channel)).await.unwrap_or_else(|_| Err(late()))
     }
 
+    /// Waits until the indexes of these channels list everything that was taken in before the call: what `?wait=1` asks for.
+    ///
+    /// # Errors
+    /// As [`wait_until_published`](Self::wait_until_published), after [`PATIENCE`](crate::PATIENCE).
+    pub async fn wait_until_visible(&self, target: &Target, channels: &[&str]) -> Result<()> {
+        let all = channels.iter().map(|channel| self.wait_until_published(target, channel, super::PATIENCE));
+        futures_util::future::try_join_all(all).await.map(drop)
+    }
+
     async fn published(&self, target: &Target, channel: &str) -> Result<()> {
         let mut since = None;
         loop {

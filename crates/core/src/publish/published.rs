@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
 use wharf_db::catalog::{blobs, generations};
 use wharf_storage::ByteStream;
-use wharf_types::Digest;
+use wharf_types::{Digest, Timestamp};
 
 use super::{IndexFile, Segment};
 use crate::repository::Target;
@@ -67,7 +67,7 @@ impl Core {
         self.inner.published.0.notify_waiters();
     }
 
-    /// A file of the current index.
+    /// A file of the index as clients see it: the newest, or that of a published snapshot.
     ///
     /// # Errors
     /// [`Error::RepositoryUnknown`], [`Error::FileUnknown`].
@@ -76,11 +76,31 @@ impl Core {
         let found = self.inner.db.snapshot(&args, |tx, (target, channel, path)| {
             Box::pin(async move {
                 let repository = target.require(tx).await?.id;
-                let found = generations::current_file(tx, repository, channel, path).await?;
+                let found = generations::served_file(tx, repository, channel, path).await?;
                 found.ok_or_else(|| Error::FileUnknown((*path).to_owned()))
             })
         });
         found.await.map(PublishedFile::from)
+    }
+
+    /// When the generations of a channel were made that are still kept, and when the next one followed; the newest first.
+    ///
+    /// # Errors
+    /// [`Error::RepositoryUnknown`].
+    pub async fn generations(
+        &self,
+        target: &Target,
+        channel: &str,
+        limit: usize,
+    ) -> Result<Vec<(Timestamp, Option<Timestamp>)>> {
+        let args = (target, channel, i64::try_from(limit).unwrap_or(i64::MAX));
+        let rows = self.inner.db.read(&args, |tx, (target, channel, limit)| {
+            Box::pin(async move {
+                let repository = target.require(tx).await?.id;
+                Ok::<_, Error>(generations::page(tx, repository, channel, *limit).await?)
+            })
+        });
+        Ok(rows.await?.into_iter().map(|(_, made, retired)| (made, retired)).collect())
     }
 
     /// A file of any generation that is still kept, by its digest.

@@ -47,6 +47,10 @@ const PLAIN: &[&str] = &[
        (SELECT channel FROM generation_heads WHERE repository_id = ?1 LIMIT ?2)",
     "DELETE FROM repository_settings WHERE repository_id = ?1 AND channel IN
        (SELECT channel FROM repository_settings WHERE repository_id = ?1 LIMIT ?2)",
+    "DELETE FROM snapshot_packages WHERE (snapshot_id, name, architecture, version, package_id) IN
+       (SELECT p.snapshot_id, p.name, p.architecture, p.version, p.package_id FROM snapshots s
+        JOIN snapshot_packages p ON p.snapshot_id = s.id WHERE s.repository_id = ?1 LIMIT ?2)",
+    "DELETE FROM snapshots WHERE id IN (SELECT id FROM snapshots WHERE repository_id = ?1 LIMIT ?2)",
     "DELETE FROM package_changes WHERE id IN (SELECT id FROM package_changes WHERE repository_id = ?1 LIMIT ?2)",
     "DELETE FROM signing_keys WHERE id IN (SELECT id FROM signing_keys WHERE repository_id = ?1 LIMIT ?2)",
 ];

@@ -246,7 +246,7 @@ async fn with_segments(tx: &mut Tx<'_>, found: Option<Row>) -> Result<Option<(Fi
     Ok(Some((file, blobs)))
 }
 
-/// A file of the generation that the head points at now, with its segments.
+/// A file of the newest generation, with its segments, whether clients see it or not.
 ///
 /// # Errors
 /// Those of the database.
@@ -260,6 +260,28 @@ pub async fn current_file(
         .query_opt(
             "SELECT f.generation_id, f.path, f.media_type, f.digest, f.sha512, f.size, f.checkpoints FROM generation_heads h
              JOIN generation_files f ON f.generation_id = h.generation_id AND f.path = ?3
+             WHERE h.repository_id = ?1 AND h.channel = ?2",
+            &[&repository, &channel, &path],
+        )
+        .await?;
+    with_segments(tx, found).await
+}
+
+/// A file as clients of the channel see it now: of the snapshot that is published, or of the newest generation.
+///
+/// # Errors
+/// Those of the database.
+pub async fn served_file(
+    tx: &mut Tx<'_>,
+    repository: i64,
+    channel: &str,
+    path: &str,
+) -> Result<Option<(File, Vec<Blob>)>> {
+    let found = tx
+        .query_opt(
+            "SELECT f.generation_id, f.path, f.media_type, f.digest, f.sha512, f.size, f.checkpoints FROM generation_heads h
+             LEFT JOIN snapshots s ON s.id = h.snapshot_id
+             JOIN generation_files f ON f.generation_id = COALESCE(s.generation_id, h.generation_id) AND f.path = ?3
              WHERE h.repository_id = ?1 AND h.channel = ?2",
             &[&repository, &channel, &path],
         )
@@ -298,29 +320,77 @@ pub async fn page(
     rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).collect()
 }
 
-/// Drops generations that were retired before `before`, but for those a head points at. Says which segments lost a user.
+/// One generation of so many milliseconds is kept of those that are not recent.
+const THINNED: i64 = 10 * 60 * 1000;
+
+/// A generation that nobody needs: no head points at it and no snapshot is made of it; it was retired before `?2`, or before `?1` and
+/// another one was after it, but in the same stretch of time.
+const SUPERFLUOUS: &str = "g.retired_at < ?1 AND (g.retired_at < ?2 OR EXISTS
+      (SELECT 1 FROM generations o WHERE o.repository_id = g.repository_id AND o.channel = g.channel
+       AND o.retired_at > g.retired_at AND o.retired_at < g.retired_at - g.retired_at % ?3 + ?3))
+    AND NOT EXISTS (SELECT 1 FROM generation_heads h WHERE h.generation_id = g.id)
+    AND NOT EXISTS (SELECT 1 FROM snapshots s WHERE s.generation_id = g.id)";
+
+static SUPERFLUOUS_OF_CHANNEL: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT g.id FROM generations g WHERE g.repository_id = ?4 AND g.channel = ?5 AND {SUPERFLUOUS}
+         ORDER BY g.retired_at LIMIT ?6"
+    )
+});
+
+static SUPERFLUOUS_ANYWHERE: LazyLock<String> = LazyLock::new(|| {
+    format!("SELECT g.repository_id, g.id FROM generations g WHERE {SUPERFLUOUS} ORDER BY g.retired_at LIMIT ?4")
+});
+
+/// Up to `limit` generations of a channel that may go: those that were retired before `before`, and those that were retired before
+/// `recent` but for one of each ten minutes.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn drop_retired(tx: &mut Tx<'_>, repository: i64, before: Timestamp) -> Result<Vec<Digest>> {
-    let stale = "SELECT id FROM generations WHERE repository_id = ?1 AND retired_at < ?2
-                 AND NOT EXISTS (SELECT 1 FROM generation_heads h WHERE h.generation_id = generations.id)";
-    let ids: Vec<i64> =
-        tx.query(stale, &[&repository, &before]).await?.iter().map(|row| row.get(0)).collect::<Result<_>>()?;
-    let mut orphans = Vec::new();
-    for id in ids {
-        // Neighbours share most of theirs: only what this one alone has is worth a review.
-        let sql = "SELECT digest FROM (SELECT digest FROM generation_segments WHERE generation_id = ?1
-                     UNION SELECT digest FROM generation_pieces WHERE generation_id = ?1) own
-                   WHERE NOT EXISTS (SELECT 1 FROM generation_segments s
-                     WHERE s.digest = own.digest AND s.generation_id <> ?1)";
-        for row in tx.query(sql, &[&id]).await? {
-            orphans.push(row.get(0)?);
-        }
-        tx.execute("DELETE FROM generation_pieces WHERE generation_id = ?1", &[&id]).await?;
-        tx.execute("DELETE FROM generation_segments WHERE generation_id = ?1", &[&id]).await?;
-        tx.execute("DELETE FROM generation_files WHERE generation_id = ?1", &[&id]).await?;
-        tx.execute("DELETE FROM generations WHERE id = ?1", &[&id]).await?;
+pub async fn superfluous(
+    tx: &mut Tx<'_>,
+    (repository, channel): (i64, &str),
+    (recent, before): (Timestamp, Timestamp),
+    limit: i64,
+) -> Result<Vec<i64>> {
+    let rows =
+        tx.query(SUPERFLUOUS_OF_CHANNEL.as_str(), &[&recent, &before, &THINNED, &repository, &channel, &limit]).await?;
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+/// The same of all channels, with the repository of each.
+///
+/// # Errors
+/// Those of the database.
+pub async fn superfluous_anywhere(
+    tx: &mut Tx<'_>,
+    (recent, before): (Timestamp, Timestamp),
+    limit: i64,
+) -> Result<Vec<(i64, i64)>> {
+    let rows = tx.query(SUPERFLUOUS_ANYWHERE.as_str(), &[&recent, &before, &THINNED, &limit]).await?;
+    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+}
+
+/// Drops a generation. Says which segments may have lost their last user.
+///
+/// # Errors
+/// Those of the database; a constraint error if a head or a snapshot points at it.
+pub async fn drop(tx: &mut Tx<'_>, generation: i64) -> Result<Vec<Digest>> {
+    // Neighbours share most of theirs: only what this one alone has is worth a review.
+    let sql = "SELECT digest FROM (SELECT digest FROM generation_segments WHERE generation_id = ?1
+                 UNION SELECT digest FROM generation_pieces WHERE generation_id = ?1) own
+               WHERE NOT EXISTS (SELECT 1 FROM generation_segments s
+                 WHERE s.digest = own.digest AND s.generation_id <> ?1)
+               AND NOT EXISTS (SELECT 1 FROM generation_pieces p
+                 WHERE p.digest = own.digest AND p.generation_id <> ?1)";
+    let orphans = tx.query(sql, &[&generation]).await?;
+    for sql in [
+        "DELETE FROM generation_pieces WHERE generation_id = ?1",
+        "DELETE FROM generation_segments WHERE generation_id = ?1",
+        "DELETE FROM generation_files WHERE generation_id = ?1",
+        "DELETE FROM generations WHERE id = ?1",
+    ] {
+        tx.execute(sql, &[&generation]).await?;
     }
-    Ok(orphans)
+    orphans.iter().map(|row| row.get(0)).collect()
 }

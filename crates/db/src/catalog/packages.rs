@@ -166,3 +166,30 @@ pub async fn uses(tx: &mut Tx<'_>, repository: i64, digest: &Digest) -> Result<b
     let sql = "SELECT 1 FROM packages WHERE digest = ?2 AND repository_id = ?1 LIMIT 1";
     Ok(tx.query_opt(sql, &[&repository, digest]).await?.is_some())
 }
+
+/// Says that a package is out of all lists but those of snapshots, or that it is not.
+///
+/// # Errors
+/// Those of the database.
+pub async fn mark_removed(tx: &mut Tx<'_>, id: i64, at: Option<Timestamp>) -> Result<()> {
+    let sql = "UPDATE packages SET removed_at = ?2 WHERE id = ?1 AND (removed_at IS NULL) <> (?3 = 1)";
+    tx.execute(sql, &[&id, &at, &i64::from(at.is_none())]).await?;
+    Ok(())
+}
+
+/// Removes up to `limit` packages that were out of all lists but those of snapshots, and are in none of these any more. Says what
+/// their bytes were.
+///
+/// # Errors
+/// Those of the database.
+pub async fn remove_forgotten(tx: &mut Tx<'_>, repository: i64, limit: i64) -> Result<Vec<Digest>> {
+    let rows = tx
+        .query(
+            "DELETE FROM packages WHERE id IN (SELECT p.id FROM packages p
+               WHERE p.repository_id = ?1 AND p.removed_at IS NOT NULL
+               AND NOT EXISTS (SELECT 1 FROM snapshot_packages s WHERE s.package_id = p.id) LIMIT ?2) RETURNING digest",
+            &[&repository, &limit],
+        )
+        .await?;
+    rows.iter().map(|row| row.get(0)).collect()
+}

@@ -128,7 +128,7 @@ impl Place {
             "tag" => Self::Tag(parse(text)?),
             "reference" => Self::Reference(parse(text)?),
             "digest" => Self::Digest(parse(text)?),
-            "user" | "group" | "robot" | "member" | "rule" | "key" => Self::Subject(parse(text)?),
+            "user" | "group" | "robot" | "member" | "rule" | "key" | "snapshot" => Self::Subject(parse(text)?),
             _ => match text.parse() {
                 Ok(number) => Self::Number(number),
                 Err(_) => return Err(Problem::invalid(format!("{text:?} is not the number of a {name}"))),
@@ -189,7 +189,7 @@ impl Ask<'_> {
         found.ok_or_else(|| missing("repository"))
     }
 
-    /// `{user}`, `{group}`, `{robot}`, `{member}`, `{rule}` or `{key}`.
+    /// `{user}`, `{group}`, `{robot}`, `{member}`, `{rule}`, `{key}` or `{snapshot}`.
     pub(super) fn subject(&self, name: &str) -> Result<&SubjectName, Problem> {
         match self.place(name) {
             Some(Place::Subject(subject)) => Ok(subject),

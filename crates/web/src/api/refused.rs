@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use wharf_auth::IdentityError;
-use wharf_core::{Error, KeyError, RuleError, SecondThought};
+use wharf_core::{Error, KeyError, RuleError, SecondThought, SnapshotError};
 
 use super::problem::Problem;
 
@@ -44,6 +44,8 @@ impl From<Error> for Problem {
             }
             Error::Rule(rule) => rule.into(),
             Error::Key(key) => key.into(),
+            Error::Snapshot(snapshot) => snapshot.into(),
+            Error::NotPublished(_) => Self::new(StatusCode::CONFLICT, "refused", &error),
             Error::SecondThought(thought) => thought.into(),
             // The API has no uploads and makes no indexes: these would be mistakes of this program.
             _ => Self::internal(&error),
@@ -59,6 +61,17 @@ impl From<&RuleError> for Problem {
             RuleError::Exists(_) => Self::conflict("exists", error).hint("remove it first: a rule is not changed"),
             RuleError::Unknown(_) => Self::not_found(error),
             RuleError::TooMany(_) | RuleError::TooManyExclusions(_) => Self::invalid(error),
+        }
+    }
+}
+
+impl From<&SnapshotError> for Problem {
+    fn from(error: &SnapshotError) -> Self {
+        match error {
+            SnapshotError::Unknown(_) => Self::not_found(error),
+            SnapshotError::Exists(_) => Self::conflict("exists", error),
+            SnapshotError::Published(_) => Self::conflict("in-use", error),
+            SnapshotError::NoIndex(_) => Self::conflict("refused", error),
         }
     }
 }

@@ -12,7 +12,7 @@ use super::endpoint::{Endpoint, row};
 use super::page::PAGE;
 use super::{
     account, audit, backups, bin, collection, grants, groups, jobs, keys, manifests, projects, purge, repositories,
-    robots, server, tag_rules, tags, tokens, users,
+    robots, server, setup, snapshots, tag_rules, tags, tokens, users,
 };
 
 /// All rows. The first whose path fits answers.
@@ -170,6 +170,14 @@ fn content() -> Vec<Endpoint> {
         row(GET, "/api/v1/repositories/{format}/{repository+}/-/keys/export", "keys.export", Repository(View), keys::export, "The public keys that sign a repository's index now"),
         row(POST, "/api/v1/repositories/{format}/{repository+}/-/keys/rotate", "keys.rotate", Repository(Govern), keys::rotate, "Makes another key; both sign until the old one is retired"),
         row(DELETE, "/api/v1/repositories/{format}/{repository+}/-/keys/{key}", "keys.retire", Repository(Govern), keys::retire, "Lets a key sign no more"),
+        row(GET, "/api/v1/repositories/{format}/{repository+}/-/setup", "setup.show", Repository(View), setup::show, "How to use a repository, in lines to copy"),
+        row(GET, "/api/v1/repositories/{format}/{repository+}/-/snapshots", "snapshots.list", Repository(View), snapshots::list, "Snapshots of a repository by name").query(&PAGE),
+        row(POST, "/api/v1/repositories/{format}/{repository+}/-/snapshots", "snapshots.create", Repository(Configure), snapshots::create, "Makes a snapshot of what an index lists now"),
+        row(GET, "/api/v1/repositories/{format}/{repository+}/-/snapshots/{snapshot}", "snapshots.show", Repository(View), snapshots::show, "A snapshot"),
+        row(GET, "/api/v1/repositories/{format}/{repository+}/-/snapshots/{snapshot}/diff", "snapshots.diff", Repository(View), snapshots::diff, "What was added, removed and changed from one snapshot to another").query(&snapshots::DIFF),
+        row(POST, "/api/v1/repositories/{format}/{repository+}/-/snapshots/{snapshot}/publish", "snapshots.publish", Repository(Configure), snapshots::publish, "Lets clients see a snapshot; what is uploaded meanwhile nobody sees"),
+        row(DELETE, "/api/v1/repositories/{format}/{repository+}/-/snapshots/{snapshot}", "snapshots.delete", Repository(Configure), snapshots::delete, "Deletes a snapshot that clients do not see"),
+        row(POST, "/api/v1/repositories/{format}/{repository+}/-/live", "snapshots.live", Repository(Configure), snapshots::live, "Lets clients see the newest index again"),
         row(GET, "/api/v1/repositories/{format}/{repository+}/-/tags", "tags.list", Repository(View), tags::list, "Tags by name").query(&PAGE),
         row(DELETE, "/api/v1/repositories/{format}/{repository+}/-/tags/{tag}", "tags.delete", Repository(Delete), tags::delete, "Deletes a tag; the manifest stays"),
         row(GET, "/api/v1/repositories/{format}/{repository+}/-/tags/{tag}/history", "tags.history", Repository(View), tags::history, "Where a tag pointed, newest first").query(&PAGE),

@@ -33,6 +33,17 @@ pub(super) fn told(base: &str, status: StatusCode, content: &[u8]) -> Failure {
     }
 }
 
+/// A format refused a file, in words of its own.
+pub(super) fn refused(base: &str, status: StatusCode, content: &[u8], what: &str) -> Failure {
+    const LONGEST: usize = 500;
+    if serde_json::from_slice::<Told>(content).is_ok() || status == StatusCode::UNAUTHORIZED {
+        return told(base, status, content);
+    }
+    let said: String =
+        String::from_utf8_lossy(content).trim().chars().filter(|c| !c.is_control()).take(LONGEST).collect();
+    Failure::new(format!("{what} was not taken ({status}): {said}"))
+}
+
 /// The server answered something else than the API does.
 pub(super) fn no_wharf(base: &str) -> Failure {
     Failure::new(format!("{base} does not answer like a Wharf server")).hint("check the URL, and what stands between")

@@ -148,7 +148,7 @@ impl Args {
     pub(crate) fn run(self) -> Outcome {
         let remote = self.remote;
         match self.command {
-            Command::List { repository } => remote.list(repository.call("keys.list"), None, LIST),
+            Command::List { repository } => remote.list_whole(repository.call("keys.list"), LIST),
             Command::Show { repository, fingerprint } => show(&remote, &repository, &fingerprint),
             Command::Rotate { repository, algorithm } => {
                 let call = repository.call("keys.rotate").body(json!({ "algorithm": algorithm }));
@@ -177,7 +177,7 @@ impl Args {
 }
 
 fn show(remote: &Remote, repository: &Named, fingerprint: &str) -> Outcome {
-    let keys = remote.run(async |client| client.all(repository.call("keys.list"), None).await)?;
+    let keys = remote.run(async |client| client.whole(&repository.call("keys.list")).await)?;
     let wanted = fingerprint.to_uppercase();
     let found = keys.iter().find(|key| key["fingerprint"].as_str().is_some_and(|known| known.ends_with(&wanted)));
     let Some(key) = found else {
@@ -205,7 +205,7 @@ impl Keyring {
     pub(crate) fn run(self) -> Outcome {
         let remote = self.remote;
         match self.command {
-            OfProject::List { project } => remote.list(Call::new("keyring.list").at("project", project), None, KEYRING),
+            OfProject::List { project } => remote.list_whole(Call::new("keyring.list").at("project", project), KEYRING),
             OfProject::Add { project, file } => {
                 let call = Call::new("keyring.add").at("project", &project).body(json!({ "keys": read(&file)? }));
                 remote.change(call, &format!("{project} trusts the keys of {}", file.display()))

@@ -60,7 +60,7 @@ impl Args {
     pub(crate) fn run(self) -> Outcome {
         let remote = self.remote;
         match self.command {
-            Command::List { project } => remote.list(Call::new("tag-rules.list").at("project", project), None, LIST),
+            Command::List { project } => remote.list_whole(Call::new("tag-rules.list").at("project", project), LIST),
             Command::Add { project, name, tags, repositories, except, no_exceptions } => {
                 let exclusions = (no_exceptions || !except.is_empty()).then_some(except);
                 let call = Call::new("tag-rules.add").at("project", &project).body(json!({

@@ -39,6 +39,11 @@ fn doors() -> Vec<Box<dyn Door>> {
     ]
 }
 
+/// The kinds of goods, for commands that send files.
+pub(crate) fn formats() -> Vec<Arc<dyn wharf_core::Format>> {
+    doors().iter().map(|door| door.format()).collect()
+}
+
 /// Opens database and storage, and puts the use cases over them. `locked` says what to do if another server has them.
 pub(super) async fn core(config: &Config, locked: &str) -> Outcome<(Core, Front)> {
     let clock = Clock::system();

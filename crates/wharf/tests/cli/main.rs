@@ -9,6 +9,7 @@ mod configuration;
 mod directions;
 mod harness;
 mod lifecycle;
+mod packages;
 mod permissions;
 mod reset;
 mod typed;

@@ -16,7 +16,9 @@ use async_trait::async_trait;
 use http::request::Parts;
 use http::{Request, Response};
 use wharf_auth::Permit;
-use wharf_core::{Arrival, Contents, Core, Format, IndexError, InspectError, Publication};
+use wharf_core::{
+    Arrival, Contents, Core, Format, IndexError, InspectError, Publication, PushedFile, SetupBlock, SetupFacts,
+};
 use wharf_types::FormatName;
 use wharf_wire::{Body, Context, Protocol, Scheme};
 
@@ -53,6 +55,14 @@ impl Format for Text {
 
     fn inspect(&self, file: &mut dyn Read, arrival: &Arrival) -> Result<Contents, InspectError> {
         package::inspect(file, arrival)
+    }
+
+    fn setup(&self, facts: &SetupFacts) -> Vec<SetupBlock> {
+        serve::setup(facts)
+    }
+
+    fn push_path(&self, file: &PushedFile<'_>) -> Option<String> {
+        file.name.ends_with(".txt").then(|| format!("{}/upload", file.channel.unwrap_or("main")))
     }
 
     async fn index(&self, publication: &mut Publication) -> Result<(), IndexError> {
@@ -101,7 +111,7 @@ impl Protocol for Text {
             Op::ReadIndex { name, channel, file } => call.index(name, channel, file, &head).await,
             Op::ReadIndexByHash { name, digest } => call.index_by_hash(name, digest, &head).await,
             Op::ReadKeys { name, form } => call.keys(name, *form).await,
-            Op::ReadSetup { name } => call.setup(name).await,
+            Op::ReadSetup { name } => call.setup_page(name, &head).await,
         }
     }
 }

@@ -7,9 +7,9 @@ use base64::engine::general_purpose::STANDARD;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, LOCATION};
 use http::request::Parts;
 use http::{Response, StatusCode};
-use wharf_core::{Actor, Arrival, PublishedFile, Target};
+use wharf_core::{Actor, Arrival, PublishedFile, SetupBlock, SetupFacts, Target};
 use wharf_types::{Digest, RepoName};
-use wharf_wire::{ASK_AGAIN, Body, Content, FOR_EVER, bytes, chunks, empty};
+use wharf_wire::{ASK_AGAIN, Body, Content, FOR_EVER, bytes, chunks, empty, setup_page};
 
 use crate::index::{INDEX, key_id};
 use crate::{Call, Channel, Error, KeyForm, NAME};
@@ -123,19 +123,24 @@ impl Call<'_> {
         Ok(text(keys.iter().map(line).collect()))
     }
 
-    pub(crate) async fn setup(&self, name: &RepoName) -> Result<Response<Body>, Error> {
-        let name = self.core.repository(&self.target(name)).await?.name.full();
-        let url = format!("{}/text/{name}", self.context.base_url);
-        Ok(text(format!(
-            "# the repository {name}\n\
-             curl -u USER -o {key}.keys {url}/key\n\
-             # what is in it\n\
-             curl -u USER {url}/CHANNEL/{INDEX}\n\
-             # one package more\n\
-             curl -u USER -T FILE '{url}/CHANNEL/upload?wait=1'\n",
-            key = name.replace('/', "-"),
-        )))
+    pub(crate) async fn setup_page(&self, name: &RepoName, head: &Parts) -> Result<Response<Body>, Error> {
+        Ok(setup_page(self.core, &self.target(name), self.permit.identity(), self.context, &head.headers).await?)
     }
+}
+
+/// What `curl` is to be told, and nothing else: this is no format of any program's.
+pub(crate) fn setup(facts: &SetupFacts) -> Vec<SetupBlock> {
+    let SetupFacts { url, user, repository, .. } = facts;
+    let channel = facts.channels.first().map_or("main", String::as_str);
+    let sign_in = if facts.public { String::new() } else { format!("-u '{user}:PASSWORD' ") };
+    let key = repository.full().replace('/', "-");
+    let block =
+        |title: &str, lines: Vec<String>| SetupBlock { client: "curl".to_owned(), title: title.to_owned(), lines };
+    vec![
+        block("fetch the keys", vec![format!("curl -fsS {sign_in}-o {key}.asc {url}/key.asc")]),
+        block("see what is in it", vec![format!("curl -fsS {sign_in}{url}/{channel}/{INDEX}")]),
+        block("add a package", vec![format!("curl -fsS -u '{user}:PASSWORD' -T FILE '{url}/{channel}/upload?wait=1'")]),
+    ]
 }
 
 fn text(text: String) -> Response<Body> {

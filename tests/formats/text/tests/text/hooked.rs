@@ -59,6 +59,10 @@ impl Format for Hooked {
         self.text.inspect(file, arrival)
     }
 
+    fn setup(&self, facts: &wharf_core::SetupFacts) -> Vec<wharf_core::SetupBlock> {
+        self.text.setup(facts)
+    }
+
     async fn index(&self, publication: &mut Publication) -> Result<(), IndexError> {
         if self.when == When::Before {
             (self.hook)(publication).await?;

@@ -21,6 +21,8 @@ mod replicas;
 mod roles;
 mod segments;
 mod signatures;
+mod snapshots;
+mod thinning;
 mod trail;
 mod uploads;
 mod waiting;

@@ -66,12 +66,23 @@ async fn a_setup_page_says_what_to_copy(server: &TestServer) {
     shelf.add("stable", &note("a", "1")).await;
     let page = shelf.get("setup").await;
     let text = page.assert_status(200).assert_header("content-type", "text/plain; charset=utf-8").text();
-    let url = format!("{}/text/team/notes", server.url());
-    for line in [
-        format!("curl -u USER -o team-notes.keys {url}/key"),
-        format!("curl -u USER {url}/CHANNEL/Index"),
-        format!("curl -u USER -T FILE '{url}/CHANNEL/upload?wait=1'"),
-    ] {
-        assert!(text.lines().any(|known| known == line), "{line}\n{text}");
-    }
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("FILE"), note("b", "1").file()).expect("a file");
+    // Exactly these lines do what they say.
+    let script = text.replace("PASSWORD", wharf_testkit::ADMIN_PASSWORD);
+    let ran = tokio::process::Command::new("sh").args(["-e", "-c", &script]).current_dir(folder.path()).output().await;
+    let ran = ran.expect("a shell");
+    assert!(ran.status.success(), "{text}\n{}", String::from_utf8_lossy(&ran.stderr));
+    assert!(String::from_utf8_lossy(&ran.stdout).contains(&note("a", "1").entry("stable")), "{text}");
+    assert!(folder.path().join("team-notes.asc").exists());
+    assert_eq!(shelf.verified("stable").await.index, index_of("stable", &["a", "b"].map(|name| note(name, "1"))));
+    let html = server
+        .admin()
+        .request(reqwest::Method::GET, &shelf.path("setup"))
+        .header_named("accept", "text/html")
+        .send()
+        .await;
+    html.assert_status(200).assert_header("content-type", "text/html; charset=utf-8");
+    assert!(html.text().contains("<pre>"), "{}", html.text());
+    server.anonymous().get(&shelf.path("setup")).await.assert_status(401);
 }
