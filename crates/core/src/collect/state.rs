@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use wharf_db::catalog::{doomed, pins, reviews};
+use wharf_db::catalog::{bin, doomed, pins, reviews};
 use wharf_types::Timestamp;
 
 use super::Collected;
@@ -19,6 +19,10 @@ pub struct CollectionState {
     pub doomed: u64,
     /// Bytes of those that were counted.
     pub doomed_bytes: u64,
+    /// Entries of the bin that can be restored, counted up to the same.
+    pub bin: u64,
+    /// Since when the first entry of the bin waits whose time is up.
+    pub bin_overdue: Option<Timestamp>,
     /// Who keeps doomed objects from going.
     pub pins: Vec<String>,
     /// What this process has collected since it started; reviews are not counted.
@@ -45,10 +49,11 @@ impl Core {
             Box::pin(async move {
                 let backlog = reviews::backlog(tx, *now, CollectionState::MOST).await?;
                 let doomed = doomed::waiting(tx, CollectionState::MOST).await?;
-                Ok::<_, Error>((backlog, doomed, pins::living(tx, 100).await?))
+                let bin = bin::backlog(tx, *now, CollectionState::MOST).await?;
+                Ok::<_, Error>((backlog, doomed, bin, pins::living(tx, 100).await?))
             })
         });
-        let ((oldest, due), (doomed, doomed_bytes), pins) = found.await?;
+        let ((oldest, due), (doomed, doomed_bytes), (bin, bin_overdue), pins) = found.await?;
         let (tally, counted) = (&self.inner.tally, |counter: &std::sync::atomic::AtomicU64| counter.load(Relaxed));
         let collected = Collected {
             reviewed: 0,
@@ -62,6 +67,6 @@ impl Core {
         let last_run = Some(tally.last_run.load(Relaxed)).filter(|&millis| millis > 0).map(Timestamp::from_millis);
         let pins = pins.into_iter().map(|pin| pin.holder).collect();
         let failures = counted(&tally.failures);
-        Ok(CollectionState { due, oldest, doomed, doomed_bytes, pins, collected, failures, last_run })
+        Ok(CollectionState { due, oldest, doomed, doomed_bytes, bin, bin_overdue, pins, collected, failures, last_run })
     }
 }

@@ -299,6 +299,18 @@ pub async fn due(tx: &mut Tx<'_>, now: Timestamp, limit: i64) -> Result<Vec<Entr
     tx.query(sql, &[&now, &limit]).await?.iter().map(entry).collect()
 }
 
+/// How many entries can be restored at `now`, counted up to `most`, and since when the first of those waits whose time is up.
+///
+/// # Errors
+/// Those of the database.
+pub async fn backlog(tx: &mut Tx<'_>, now: Timestamp, most: i64) -> Result<(u64, Option<Timestamp>)> {
+    let sql = "SELECT count(*) FROM (SELECT 1 FROM bin WHERE expires_at > ?1 AND ended_at IS NULL LIMIT ?2) few";
+    let entries = tx.query_opt(sql, &[&now, &most]).await?.map_or(Ok(0), |row| row.get(0))?;
+    let overdue =
+        tx.query_opt("SELECT min(expires_at) FROM bin WHERE expires_at <= ?1 AND ended_at IS NULL", &[&now]).await?;
+    Ok((entries, overdue.map_or(Ok(None), |row| row.get(0))?))
+}
+
 /// Ends an entry: it needs nothing any more, and is forgotten after `until`. False if it was not there or had ended.
 ///
 /// # Errors

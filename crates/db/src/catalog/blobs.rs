@@ -143,7 +143,7 @@ pub async fn exists(tx: &mut Tx<'_>, digest: &Digest) -> Result<bool> {
 
 /// Writes a blob's row. False if the digest is known: then the bytes that were just stored are a second copy and
 /// their object can go. Bytes that were found to be damaged are replaced; what they lay in is nobody's then. Those of a manifest
-/// are read out of its row, so only what brings them there replaces them.
+/// are read out of its row, be it in the bin, so only what brings them there replaces them.
 ///
 /// # Errors
 /// Those of the database.
@@ -158,7 +158,9 @@ pub async fn insert(tx: &mut Tx<'_>, blob: &Blob, at: Timestamp) -> Result<bool>
              ON CONFLICT (digest) DO UPDATE SET content = excluded.content, storage = excluded.storage,
                object = excluded.object, damaged_at = NULL
              WHERE blobs.damaged_at IS NOT NULL AND (excluded.content IS NOT NULL
-               OR NOT EXISTS (SELECT 1 FROM manifests m WHERE m.digest = excluded.digest))",
+               OR NOT EXISTS (SELECT 1 FROM manifests m WHERE m.digest = excluded.digest)
+                  AND NOT EXISTS (SELECT 1 FROM bin_references r JOIN bin e ON e.id = r.bin_id
+                    WHERE r.digest = excluded.digest AND e.digest = r.digest AND e.kind = 'manifest'))",
             &[&blob.digest, &blob.size, &content, &storage, &object, &at],
         )
         .await?;

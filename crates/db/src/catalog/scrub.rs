@@ -200,12 +200,15 @@ pub async fn is_damaged(tx: &mut Tx<'_>, digest: &Digest) -> Result<bool> {
     Ok(tx.query_opt(sql, &[digest]).await?.is_some())
 }
 
-/// Whether the bytes of a blob are read out of its row, whatever their size: some repository has it as a manifest.
+/// Whether the bytes of a blob are read out of its row, whatever their size: some repository, or the bin, has it as a manifest.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn is_manifest(tx: &mut Tx<'_>, digest: &Digest) -> Result<bool> {
-    Ok(tx.query_opt("SELECT 1 FROM manifests WHERE digest = ?1 LIMIT 1", &[digest]).await?.is_some())
+    let sql = "SELECT 1 FROM manifests WHERE digest = ?1
+               UNION ALL SELECT 1 FROM bin_references r JOIN bin e ON e.id = r.bin_id
+                 WHERE r.digest = ?1 AND e.digest = r.digest AND e.kind = 'manifest' LIMIT 1";
+    Ok(tx.query_opt(sql, &[digest]).await?.is_some())
 }
 
 /// Serves a blob again, from where it was stored anew. False if it is not damaged any more, gone, or a manifest, whose bytes

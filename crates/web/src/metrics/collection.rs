@@ -15,6 +15,8 @@ pub(super) struct Collection {
     age: Gauge,
     doomed: Gauge,
     doomed_bytes: Gauge,
+    bin: Gauge,
+    bin_overdue: Gauge,
     pins: Gauge,
     last_run: Gauge,
     hidden: Counter,
@@ -33,6 +35,8 @@ impl Collection {
         gauge("wharf_collection_oldest_review_age_seconds", "How long the first of them has been due", &self.age);
         gauge("wharf_collection_doomed_objects", "Objects that wait for their removal, up to 100000", &self.doomed);
         gauge("wharf_collection_doomed_bytes", "Bytes of those objects", &self.doomed_bytes);
+        gauge("wharf_bin_entries", "What was deleted and can be restored, up to 100000 entries", &self.bin);
+        gauge("wharf_bin_overdue_seconds", "How long the first entry whose time is up waits to go", &self.bin_overdue);
         gauge("wharf_collection_pins", "Backups that keep doomed objects", &self.pins);
         gauge(
             "wharf_collection_last_run_timestamp_seconds",
@@ -56,6 +60,8 @@ impl Collection {
         self.age.set(state.oldest.map_or(0, |oldest| number(now.since(oldest).as_secs())));
         self.doomed.set(number(state.doomed));
         self.doomed_bytes.set(number(state.doomed_bytes));
+        self.bin.set(number(state.bin));
+        self.bin_overdue.set(state.bin_overdue.map_or(0, |since| number(now.since(since).as_secs())));
         self.pins.set(number(state.pins.len() as u64));
         self.last_run.set(state.last_run.map_or(0, Timestamp::as_secs));
         let collected = &state.collected;

@@ -36,6 +36,8 @@ async fn a_manifest_with_thousands_of_tags_goes_and_comes_back_in_few_statements
     let before = (server.count(events).await, server.count(reviews).await);
     delete(server, &digest).await;
     assert_eq!(server.count("SELECT count(*) FROM tags").await, 0);
+    let metrics = server.admin().get("/metrics").await;
+    assert!(metrics.assert_status(200).text().contains("\nwharf_bin_entries 1\n"));
     // An event for each thousand tags and for the manifest; a review of what lost them all.
     assert_eq!((server.count(events).await - before.0, server.count(reviews).await - before.1), (4 + 1, 1));
     let deletions = "SELECT count(*) FROM tag_history WHERE action = 'delete' AND new_digest IS NULL";

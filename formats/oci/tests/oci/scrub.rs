@@ -137,7 +137,7 @@ async fn damaged_rows_of_manifests_are_taken_again_from_the_backup() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_large_damaged_manifest_that_is_pushed_as_a_blob_is_right_again() {
-    for backend in [Backend::Sqlite, Backend::Postgres] {
+    for (backend, binned) in [Backend::Sqlite, Backend::Postgres].into_iter().zip([false, true]) {
         let server = TestServer::start(options().backend(backend)).await;
         server.project("team").await;
         let image = Image::new().layer("small").annotation("filler", &"x".repeat(40_000));
@@ -147,7 +147,14 @@ async fn a_large_damaged_manifest_that_is_pushed_as_a_blob_is_right_again() {
         server.spoil_rows().await;
         turn(&server).await;
         server.admin().get("/v2/team/app/manifests/v1").await.assert_status(404);
+        if binned {
+            let digest = wharf_types::Digest::sha256(&content);
+            server.admin().delete(&format!("/v2/team/app/manifests/{digest}")).await.assert_status(202);
+        }
         push_blob(&server.admin(), "team/app", content.clone()).await;
+        if binned {
+            crate::bin::Bin(server.admin()).restored("team/app").await;
+        }
         let healed = server.admin().get("/v2/team/app/manifests/v1").await;
         assert_eq!(healed.assert_status(200).body.to_vec(), content);
     }
