@@ -176,6 +176,30 @@ mv "$work/source/signed" "$work/source/wharf-signed_1.0_all.changes"
 expect_ok dput_signed 1.0
 wait_until 20 lists main/binary-all/Packages wharf-signed || fail "what was signed is not listed"
 
+step "exactly the lines of the setup page: uploads, and a machine that installs"
+make_deb wharf-page 1.0
+make_deb wharf-push 1.0
+follow "$base" curl "upload a package" "$work/wharf-page_1.0.deb"
+follow "$base" wharf "push a file" "$work/wharf-push_1.0.deb"
+expect_ok "$wharf" push "$work/wharf-push_1.0.deb" team/debs
+expect_said 'is there already'
+changes 1.1
+expect_ok gpg --batch --yes --clearsign -o "$work/source/signed" "$work/source/wharf-signed_1.1_all.changes"
+mv "$work/source/signed" "$work/source/wharf-signed_1.1_all.changes"
+follow "$base" dput "upload what a .changes names" "$work/source/wharf-signed_1.1_all.changes"
+wait_until 20 lists main/binary-all/Packages 'wharf-signed_1.1' || fail "what dput brought is not listed"
+{
+  echo 'rm -rf /etc/apt/sources.list /etc/apt/sources.list.d/*'
+  setup_lines "$base" apt "install from it"
+  echo 'sudo apt-get install -qq wharf-page wharf-push wharf-signed=1.1'
+  echo 'cat /usr/share/wharf-test/wharf-*; stat -c "mode %a" /etc/apt/auth.conf.d/team-debs.conf'
+} >"$work/newcomer"
+expect_ok aside / "$work/newcomer"
+expect_said '^wharf-page 1.0$'
+expect_said '^wharf-push 1.0$'
+expect_said '^mode 600$'
+[ ! -e /etc/apt/sources.list.d/team-debs.sources ] || fail "the machine itself was changed"
+
 step "a second key: who knows the first is content, and so is who knows the second"
 expect_ok web "/api/v1/repositories/apt/team/debs/-/keys/rotate" -X POST -H 'content-type: application/json' -d '{}'
 wait_until 20 both_sign || fail "the second key does not sign"

@@ -139,6 +139,28 @@ expect_fail "$missing" helm pull "$charts/barrel" --version 2.0.0 --plain-http -
 expect_ok web /v2/team/charts/box-of-helm/manifests/3.0.0_b.1 -X DELETE
 wait_until 20 not_in_index box-of-helm-3.0.0+b.1.tgz || fail "what was deleted by OCI stays in the index"
 
+step "exactly the lines of the setup page, for somebody whose password has spaces"
+make_jo
+asker=$jo asker_password=$jo_password
+for helm in helm helm4; do
+  export HELM_CONFIG_HOME=$work/page-$helm/config HELM_CACHE_HOME=$work/page-$helm/cache HELM_DATA_HOME=$work/page-$helm/data
+  ln -sf "$(command -v $helm)" "$stubs/helm"
+  for by in curl wharf oci; do chart "$by-by-$helm" 1.0.0+page; done
+  follow /helm/team/charts curl "upload a chart" "$work/curl-by-$helm-1.0.0+page.tgz"
+  follow /helm/team/charts wharf "push a file" "$work/wharf-by-$helm-1.0.0+page.tgz"
+  follow /helm/team/charts helm "upload a chart by OCI" "$work/oci-by-$helm-1.0.0+page.tgz"
+  wait_until 20 in_index "oci-by-$helm-1.0.0+page.tgz" || fail "what $helm pushed did not come into the index"
+  follow /helm/team/charts helm "install from it"
+  expect_said "^team-charts/curl-by-$helm"
+  for by in curl wharf oci; do
+    expect_ok $helm template box "team-charts/$by-by-$helm"
+    expect_said '^  greeting: hello$'
+  done
+done
+rm "$stubs/helm"
+unset asker asker_password
+export HELM_CONFIG_HOME=$work/helm/config HELM_CACHE_HOME=$work/helm/cache HELM_DATA_HOME=$work/helm/data
+
 step "the upload lines of Gitea, GitLab, Nexus and Artifactory"
 chart keg 1.0.0
 expect_ok curl -sS --fail-with-body --user "$user:$password" -X POST --upload-file "$work/keg-1.0.0.tgz" "http://$registry/api/packages/team/helm/api/charts"

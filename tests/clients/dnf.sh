@@ -152,6 +152,30 @@ for client in dnf4 dnf_5; do
   expect_equal "plain" "pallet 1.0-1" "$(says "$work/$client-plain" pallet)"
 done
 
+step "exactly the lines of the setup page, for somebody whose password has spaces"
+make_jo
+asker=$jo asker_password=$jo_password
+tool_rpm dolly 1.0 1
+tool_rpm dolly 1.1 1
+follow /yum/team/el9 curl "upload a package" "$rpms/dolly-1.0-1.noarch.rpm"
+follow /yum/team/el9 wharf "push a file" "$rpms/dolly-1.1-1.noarch.rpm"
+for client in dnf4 dnf5; do
+  step "the setup page's lines on a machine with $client"
+  root=/
+  [ $client = dnf4 ] || root=$(readlink -f "$(dirname "$(command -v dnf5)")/../dnf5-root")
+  {
+    # The plugin that keeps packages wants createrepo_c, which this machine has not.
+    [ $client = dnf4 ] || echo 'ln -s dnf5 /usr/bin/dnf; sed -i "s/^enabled = host-only/enabled = 0/" /etc/dnf/libdnf5-plugins/local.conf'
+    setup_lines /yum/team/el9 dnf "install from it"
+    echo 'sudo dnf -y --repo=team-el9 install dolly; dolly; stat -c "mode %a" /etc/yum.repos.d/team-el9.repo'
+  } >"$work/newcomer"
+  expect_ok aside "$root" "$work/newcomer"
+  expect_said '^dolly 1.1-1$'
+  expect_said '^mode 600$'
+done
+[ ! -e /etc/yum.repos.d/team-el9.repo ] || fail "the machine itself was changed"
+unset asker asker_password
+
 step "metadata in Zstandard"
 repo_file "$work/zstd" 0
 sed -i 's|/mirrorlist$|/zstd/mirrorlist|' "$work/zstd/team-el9.repo"

@@ -47,6 +47,14 @@ expect_ok docker tag "$registry/team/app:1" "$registry/team/twin:1"
 expect_ok docker push "$registry/team/twin:1"
 expect_said 'Mounted from team/app'
 
+step "exactly the setup page's lines"
+setup_words=([TAG]=page [IMAGE]=$registry/team/app:1)
+follow /oci/team/app docker push
+expect_equal "digest of team/app:page" "$(digest_of team/app 1)" "$(digest_of team/app page)"
+expect_ok docker rmi "$registry/team/app:page"
+follow /oci/team/app docker pull
+expect_said "team/app:page$"
+
 step "pull it back, by tag and by digest, and run it"
 digest=$(digest_of team/app 1)
 expect_ok docker image rm "$registry/team/app:1" "$registry/team/twin:1"

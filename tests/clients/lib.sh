@@ -8,6 +8,7 @@
 #   $images/multi
 #   $settings            an array of WHARF_…=… for the next start_wharf
 #   $said                what the last program under expect_ok or expect_fail printed
+#   $jo $jo_password     somebody whose password has spaces, once make_jo has made her an owner of the project team
 
 # shellcheck shell=bash disable=SC2034
 [ -n "${BASH_VERSION:-}" ] || { echo "lib.sh needs bash" >&2; exit 1; }
@@ -283,6 +284,75 @@ expect_same_blobs() { # LAYOUT-DIRECTORY COPY-DIRECTORY
   for file in "$1"/blobs/sha256/*; do
     cmp "$file" "$2/blobs/sha256/${file##*/}" || fail "${file##*/} did not come back as it was"
   done
+}
+
+# ---- what the server says of a repository's use ----
+
+jo=jo jo_password='Tally Dock 7 Crane'
+
+make_jo() { # the project has to be there
+  jq -n --arg name "$jo" --arg password "$jo_password" '{name: $name, password: $password}' |
+    expect_ok web /api/v1/users -H 'content-type: application/json' --data-binary @-
+  expect_ok web /api/v1/projects/team/grants -X PUT -H 'content-type: application/json' -d "{\"kind\":\"user\",\"name\":\"$jo\",\"role\":\"owner\"}"
+}
+
+# The lines for one client, as the setup page has them: only the words in capitals that a reader replaces are replaced, PASSWORD and
+# FILE here, others by what setup_words says. Asked by $user, or by whoever $asker and $asker_password are.
+declare -A setup_words=()
+setup_lines() { # PATH CLIENT TITLE [FILE]
+  local lines word name=${asker:-$user} secret=${asker_password:-$password}
+  lines=$(setup_page "$1" "$name:$secret" | awk -v RS= -v head="# $2: $3" 'index($0, head) == 1')
+  [ -n "$lines" ] || fail "the setup page of $1 has no lines for $2: $3"
+  for word in "${!setup_words[@]}"; do lines=${lines//$word/"${setup_words[$word]}"}; done
+  lines=${lines//PASSWORD/"$secret"}
+  printf '%s\n' "${lines//FILE/"${4:-FILE}"}"
+}
+
+setup_page() { # PATH NAME:PASSWORD
+  # The distribution-spec has no room for a page among its own: the API has that of an OCI repository.
+  case $1 in
+    /oci/*) curl -sS --fail-with-body --max-time 60 -u "$2" "http://$registry/api/v1/repositories$1/-/setup" | jq -r .text ;;
+    *) curl -sS --fail-with-body --max-time 60 -u "$2" "http://$registry$1/setup" ;;
+  esac
+}
+
+# Runs those that change nothing of the machine, with the password on their input, where somebody would type it.
+follow() { # PATH CLIENT TITLE [FILE]
+  step "the setup page's lines: $2: $3"
+  setup_lines "$@" >"$work/lines"
+  said=$(cd "$work" && PATH=$stubs:$PATH setsid -w bash -euo pipefail "$work/lines" 2>&1 <<<"${asker_password:-$password}") ||
+    { show_said; fail "the lines did not do what they say: $(cat "$work/lines")"; }
+}
+
+# ---- a machine of its own ----
+
+# What stands before the real programs: root has nobody to ask, and wharf is where it was built.
+stubs=$work/stubs
+mkdir -p "$stubs"
+# shellcheck disable=SC2016
+printf '#!/bin/sh\nexec "$@"\n' >"$stubs/sudo"
+printf '#!/bin/sh\nexec "%s" "$@"\n' "$wharf" >"$stubs/wharf"
+chmod +x "$stubs/sudo" "$stubs/wharf"
+
+# Runs lines of shell as root of a machine that looks like the one whose root is ROOT. What they write is gone when they end, whatever
+# it was, but for what they write below $work.
+aside() { # ROOT FILE
+  needs_root
+  mkdir -p "$work/aside"
+  # shellcheck disable=SC2016
+  PATH=$stubs:$PATH unshare -m bash -euo pipefail -c '
+    work=$1 lower=$2 lines=$3 place=$1/aside
+    mount -t tmpfs none "$place"
+    mkdir "$place"/{upper,state,root}
+    mount -t overlay overlay -o "lowerdir=$lower,upperdir=$place/upper,workdir=$place/state" "$place/root"
+    mkdir -p "$place/root$work"
+    mount --bind "$work" "$place/root$work"
+    mount --rbind /dev "$place/root/dev"
+    mount -t proc proc "$place/root/proc"
+    # In a container these are mounts, which the copy does not have.
+    for file in /etc/resolv.conf /etc/hosts; do cp -L --remove-destination "$file" "$place/root$file"; done
+    exec chroot "$place/root" env -C "$work" bash -euo pipefail "$lines"
+  ' aside "$work" "$1" "$2"
 }
 
 # ---- from start to end ----

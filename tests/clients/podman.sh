@@ -22,6 +22,15 @@ expect_ok podman tag "${said##* }" "$registry/team/app:1"
 expect_ok podman push --tls-verify=false --digestfile "$work/digest" "$registry/team/app:1"
 expect_equal "digest that podman tells" "$(digest_of team/app 1)" "$(<"$work/digest")"
 
+step "exactly the setup page's lines"
+export work
+export -f podman
+setup_words=([TAG]=page [IMAGE]=$registry/team/app:1)
+follow /oci/team/app podman push
+expect_equal "tags" "1 page" "$(tags_of team/app | xargs)"
+follow /oci/team/app podman pull
+expect_ok podman image exists "$registry/team/app:page"
+
 step "push an image compressed with zstd"
 # One with a layer that the registry does not have compressed otherwise: podman would make do with that.
 tar -cf "$work/root.tar" -C "$work" hello hello.c

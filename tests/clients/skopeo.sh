@@ -69,6 +69,12 @@ expect_fail "$missing" skopeo inspect --tls-verify=false "docker://$registry/tea
 # The tag oci-archive was on the same manifest, and skopeo deletes manifests.
 expect_equal "tags left" "archive v2s2 zstd" "$(tags_of team/app | xargs)"
 
+step "exactly the setup page's lines"
+setup_words=([TAG]=page)
+expect_ok copy "oci:$images/single:1" "oci-archive:$work/single.oci"
+follow /oci/team/app skopeo "push an archive" "$work/single.oci"
+expect_equal "digest of team/app:page" "$single_digest" "$(digest_of team/app page)"
+
 step "logout"
 expect_ok skopeo logout "$registry"
 expect_fail "$refused" skopeo inspect --tls-verify=false "docker://$registry/other/multi:copy"

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 
 use async_trait::async_trait;
-use wharf_types::{Digest, FormatName};
+use wharf_types::{Digest, FormatName, RepoName};
 
 use crate::{Arrival, ArtifactForm, Publication, SetupBlock, SetupFacts};
 
@@ -93,6 +93,11 @@ pub trait Format: Send + Sync + 'static {
     /// The form that packages have as OCI artifacts, if they have one: then they are there through both doors.
     fn artifacts(&self) -> Option<&'static dyn ArtifactForm> {
         None
+    }
+
+    /// Where clients find a repository below a server's URL.
+    fn address(&self, server: &str, repository: &RepoName) -> String {
+        format!("{server}/{}/{}", self.name(), repository.full())
     }
 
     /// How to use a repository, in lines to copy for each client: to install from it first, to upload to it last. Pure: everything is

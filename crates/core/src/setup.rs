@@ -1,7 +1,9 @@
 //! How to use a repository, in lines to copy: each format says what its clients are to be told.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use wharf_db::catalog::{generations, projects};
-use wharf_types::RepoName;
+use wharf_types::{FormatName, RepoName};
 
 use crate::repository::Target;
 use crate::{Core, Error, Result};
@@ -11,7 +13,7 @@ use crate::{Core, Error, Result};
 pub struct SetupFacts {
     /// Scheme, authority and path prefix of the server, without a slash at the end.
     pub server: String,
-    /// Of the repository: `<server>/<format>/<project>/<name>`. Where its keys lie below that, the format knows.
+    /// Of the repository, as [`Format::address`](crate::Format::address) says. Where its keys lie below that, the format knows.
     pub url: String,
     /// The repository.
     pub repository: RepoName,
@@ -21,8 +23,8 @@ pub struct SetupFacts {
     pub user: String,
     /// Of the OpenPGP keys that sign now; none before the first was made.
     pub fingerprints: Vec<String>,
-    /// The indexes that were published (distributions of APT).
-    pub channels: Vec<String>,
+    /// The indexes that were published (distributions of APT), each with the paths of its files.
+    pub indexes: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// What one client is to be told.
@@ -32,8 +34,8 @@ pub struct SetupBlock {
     pub client: String,
     /// What the lines do.
     pub title: String,
-    /// Lines for a shell, which do what they say once `PASSWORD` is replaced, and `FILE` where something is uploaded. Comments begin
-    /// with `#`.
+    /// Lines for a shell, which do what they say once the words in capitals are replaced: `PASSWORD`, `FILE` where something is uploaded,
+    /// `USER` where nobody knows who asks. Comments begin with `#`.
     pub lines: Vec<String>,
 }
 
@@ -51,6 +53,55 @@ impl SetupFacts {
     pub fn host(&self) -> &str {
         let rest = self.server.split_once("://").map_or(self.server.as_str(), |(_, rest)| rest);
         rest.split('/').next().unwrap_or(rest)
+    }
+
+    /// Host, port and what path a proxy puts before ours.
+    pub fn place(&self) -> &str {
+        self.server.split_once("://").map_or(self.server.as_str(), |(_, rest)| rest)
+    }
+
+    /// Whether there is no TLS, which some clients must be told is meant.
+    pub fn is_plain(&self) -> bool {
+        self.server.starts_with("http://")
+    }
+
+    /// What clients call the repository in their own configuration: `team-debs`.
+    pub fn label(&self) -> String {
+        self.repository.full().replace('/', "-")
+    }
+
+    /// What `curl` needs to read: ` -u 'USER:PASSWORD'`, or nothing where everybody may.
+    pub fn reads(&self) -> String {
+        if self.public { String::new() } else { self.writes() }
+    }
+
+    /// What `curl` needs to upload.
+    pub fn writes(&self) -> String {
+        format!(" -u '{}:PASSWORD'", self.user)
+    }
+
+    /// The password on the standard input of a program that is told who signs in, so that no list of processes shows it.
+    pub fn typed(&self, program: &str) -> String {
+        format!("printf %s 'PASSWORD' | {program}")
+    }
+
+    /// How `wharf push` sends a file to this repository, with options before the last one.
+    pub fn pushed(&self, format: FormatName, options: &str) -> SetupBlock {
+        SetupBlock::new(
+            "wharf",
+            "push a file",
+            vec![
+                self.typed(&format!("wharf login -u '{}' --password-stdin '{}'", self.user, self.server)),
+                format!("wharf push 'FILE' {format}/{}{options} --wait", self.repository.full()),
+            ],
+        )
+    }
+}
+
+impl SetupBlock {
+    /// What one client is to be told.
+    pub fn new(client: &str, title: &str, lines: Vec<String>) -> Self {
+        Self { client: client.to_owned(), title: title.to_owned(), lines }
     }
 }
 
@@ -79,18 +130,23 @@ impl Core {
             Box::pin(async move {
                 let repository = target.require(tx).await?;
                 let project = projects::find(tx, repository.name.project()).await?;
-                let channels = generations::channels(tx, repository.id).await?;
-                Ok::<_, Error>((repository.name, project.is_some_and(|project| project.public), channels))
+                let files = generations::current_paths(tx, repository.id).await?;
+                Ok::<_, Error>((repository.name, project.is_some_and(|project| project.public), files))
             })
         });
-        let (repository, public, channels) = found.await?;
+        let (repository, public, files) = found.await?;
+        let mut indexes = BTreeMap::<_, BTreeSet<_>>::new();
+        for (channel, path) in files {
+            indexes.entry(channel).or_default().insert(path);
+        }
         let keys = self.repository_keys(target).await?;
         let active = keys.iter().filter(|key| key.retired_at.is_none());
         let fingerprints = active.map(|key| key.certificate.fingerprint()).collect();
-        let url = format!("{server}/{}/{}", target.format, repository.full());
+        let format = self.format_of(target)?;
+        let url = format.address(server, &repository);
         let user = user.filter(|user| !user.is_empty()).unwrap_or("USER").to_owned();
-        let facts = SetupFacts { server: server.to_owned(), url, repository, public, user, fingerprints, channels };
-        Ok(Setup { blocks: self.format_of(target)?.setup(&facts), facts })
+        let facts = SetupFacts { server: server.to_owned(), url, repository, public, user, fingerprints, indexes };
+        Ok(Setup { blocks: format.setup(&facts), facts })
     }
 }
 
@@ -110,7 +166,7 @@ mod tests {
                 public: true,
                 user: String::new(),
                 fingerprints: Vec::new(),
-                channels: Vec::new(),
+                indexes: BTreeMap::new(),
             };
             assert_eq!(facts.host(), host);
         }

@@ -27,6 +27,7 @@ mod options;
 mod people;
 mod raw;
 mod server;
+mod setup;
 
 pub use answer::Answer;
 pub use client::{Client, Request};

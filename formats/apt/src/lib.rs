@@ -14,6 +14,7 @@ mod paragraph;
 mod route;
 mod serve;
 mod settings;
+mod setup;
 mod source;
 mod sums;
 
@@ -23,7 +24,9 @@ use async_trait::async_trait;
 use http::request::Parts;
 use http::{Request, Response};
 use wharf_auth::Permit;
-use wharf_core::{Arrival, Contents, Core, Format, IndexError, InspectError, Publication, PushedFile};
+use wharf_core::{
+    Arrival, Contents, Core, Format, IndexError, InspectError, Publication, PushedFile, SetupBlock, SetupFacts,
+};
 use wharf_types::FormatName;
 use wharf_wire::{Body, Context, Protocol, Scheme};
 
@@ -65,9 +68,14 @@ impl Format for Apt {
         package::inspect(file, arrival)
     }
 
+    fn setup(&self, facts: &SetupFacts) -> Vec<SetupBlock> {
+        setup::setup(facts)
+    }
+
     fn push_path(&self, file: &PushedFile<'_>) -> Option<String> {
         let ours = [".deb", ".udeb", ".ddeb"].iter().any(|ending| file.name.ends_with(ending));
-        let (distribution, component) = (file.channel.unwrap_or("stable"), file.section.unwrap_or("main"));
+        let (distribution, component) =
+            (file.channel.unwrap_or(setup::DISTRIBUTION), file.section.unwrap_or(setup::COMPONENT));
         ours.then(|| format!("pool/{distribution}/{component}/upload"))
     }
 
@@ -119,6 +127,7 @@ impl Protocol for Apt {
             Op::Copy { name, spot, called, to, wait } => call.copy(name, spot, called, to, *wait).await,
             Op::ReadIndex { name, distribution, file } => call.index(name, distribution, file, &head).await,
             Op::ReadKeys { name, armored } => call.keys(name, *armored).await,
+            Op::ReadSetup { name } => call.setup_page(name, &head).await,
             Op::ReadSettings { name, distribution } => call.settings(name, distribution.as_ref()).await,
             Op::WriteSettings { name, distribution, forget, wait } => {
                 let body = (!*forget).then_some(body);

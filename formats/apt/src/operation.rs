@@ -149,6 +149,11 @@ pub enum Op {
         /// Whether to answer when the index shows it.
         wait: bool,
     },
+    /// Read how to use the repository.
+    ReadSetup {
+        /// Repository.
+        name: RepoName,
+    },
     /// Read a file of any index that is kept.
     ReadIndexByHash {
         /// Repository.
@@ -165,7 +170,9 @@ impl Op {
                 (name, Verb::Pull)
             }
             Self::Add { name, .. } | Self::Receive { name, .. } | Self::Copy { name, .. } => (name, Verb::Push),
-            Self::ReadSettings { name, .. } | Self::ReadKeys { name, .. } => (name, Verb::View),
+            Self::ReadSettings { name, .. } | Self::ReadKeys { name, .. } | Self::ReadSetup { name } => {
+                (name, Verb::View)
+            }
             Self::WriteSettings { name, .. } => (name, Verb::Configure),
             Self::RemoveFile { name, .. } | Self::Remove { name, .. } => (name, Verb::Delete),
         }
@@ -184,6 +191,7 @@ impl Operation for Op {
             Self::ReadIndex { .. } => "index.read",
             Self::ReadIndexByHash { .. } => "index.read-by-hash",
             Self::ReadKeys { .. } => "keys.read",
+            Self::ReadSetup { .. } => "setup.read",
             Self::ReadSettings { .. } => "settings.read",
             Self::WriteSettings { .. } => "settings.write",
         }

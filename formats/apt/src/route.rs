@@ -58,6 +58,10 @@ impl Head<'_> {
             // The last is Gitea's name of it.
             ["key.asc" | "repository.key"] => self.keys(true),
             ["key.gpg"] => self.keys(false),
+            ["setup"] => {
+                self.only(self.reads(), "GET, HEAD")?;
+                Ok(Op::ReadSetup { name: self.name })
+            }
             ["settings"] => self.settings(None),
             ["dists", distribution @ .., "settings"] if !distribution.is_empty() => {
                 let distribution = distribution.join("/").parse()?;

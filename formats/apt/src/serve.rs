@@ -14,7 +14,7 @@ use http::{Method, Response, StatusCode};
 use wharf_auth::Operation;
 use wharf_core::{Actor, PublishedFile, Pull, Target};
 use wharf_types::{Digest, RepoName};
-use wharf_wire::{ASK_AGAIN, Body, Content, FOR_EVER};
+use wharf_wire::{ASK_AGAIN, Body, Content, FOR_EVER, setup_page};
 
 use crate::name::Distribution;
 use crate::{Call, Error, NAME};
@@ -59,6 +59,10 @@ impl Call<'_> {
         let keys = self.core.public_keys(&self.target(name)).await?;
         let content = if armored { keys.armored.into_bytes() } else { keys.binary };
         Ok(typed(StatusCode::OK, HeaderValue::from_static("application/pgp-keys"), content))
+    }
+
+    pub(crate) async fn setup_page(&self, name: &RepoName, head: &Parts) -> Result<Response<Body>, Error> {
+        Ok(setup_page(self.core, &self.target(name), self.permit.identity(), self.context, &head.headers).await?)
     }
 
     pub(crate) async fn index(

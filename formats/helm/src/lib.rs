@@ -14,6 +14,7 @@ mod package;
 mod provenance;
 mod route;
 mod serve;
+mod setup;
 mod version;
 mod yaml;
 
@@ -23,7 +24,10 @@ use async_trait::async_trait;
 use http::request::Parts;
 use http::{Request, Response};
 use wharf_auth::Permit;
-use wharf_core::{Arrival, ArtifactForm, Contents, Core, Format, IndexError, InspectError, Publication};
+use wharf_core::{
+    Arrival, ArtifactForm, Contents, Core, Format, IndexError, InspectError, Publication, PushedFile, SetupBlock,
+    SetupFacts,
+};
 use wharf_types::FormatName;
 use wharf_wire::{Body, Context, Protocol, Scheme};
 
@@ -73,6 +77,14 @@ impl Format for Helm {
 
     fn artifacts(&self) -> Option<&'static dyn ArtifactForm> {
         Some(&artifact::Artifacts)
+    }
+
+    fn setup(&self, facts: &SetupFacts) -> Vec<SetupBlock> {
+        setup::setup(facts)
+    }
+
+    fn push_path(&self, file: &PushedFile<'_>) -> Option<String> {
+        setup::push_path(file)
     }
 
     async fn index(&self, publication: &mut Publication) -> Result<(), IndexError> {
@@ -130,6 +142,7 @@ impl Protocol for Helm {
             Op::RemoveVersion { name, chart, version } => call.remove_version(name, chart, version).await,
             Op::ReadTemplates { name, chart, version } => call.templates(name, chart, version).await,
             Op::ReadValues { name, chart, version } => call.values(name, chart, version).await,
+            Op::ReadSetup { name } => call.setup_page(name, &head).await,
             Op::Health { name } => call.health(name).await,
         }
     }

@@ -114,6 +114,11 @@ pub enum Op {
         /// The version, or `latest`.
         version: String,
     },
+    /// Read how to use the repository.
+    ReadSetup {
+        /// Repository.
+        name: RepoName,
+    },
     /// What ChartMuseum says of its own health.
     Health {
         /// Repository.
@@ -127,7 +132,7 @@ impl Op {
         match self {
             Self::Add { name, .. } => (name, Verb::Push),
             Self::RemoveFile { name, .. } | Self::RemoveVersion { name, .. } => (name, Verb::Delete),
-            Self::Health { name } => (name, Verb::View),
+            Self::Health { name } | Self::ReadSetup { name } => (name, Verb::View),
             Self::ReadIndex { name }
             | Self::ReadFile { name, .. }
             | Self::ListCharts { name, .. }
@@ -152,6 +157,7 @@ impl Operation for Op {
             Self::ReadVersion { .. } => "chart.describe",
             Self::ReadTemplates { .. } => "chart.templates",
             Self::ReadValues { .. } => "chart.values",
+            Self::ReadSetup { .. } => "setup.read",
             Self::Health { .. } => "health.read",
         }
     }

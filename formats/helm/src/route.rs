@@ -109,6 +109,7 @@ fn museum(head: &Parts, name: RepoName, rest: &[&str]) -> Result<Op, Error> {
     let owned = |chart: &str, version: &str| (chart.to_owned(), version.to_owned());
     match rest {
         [INDEX] => reads().map(|()| Op::ReadIndex { name }),
+        ["setup"] => reads().map(|()| Op::ReadSetup { name }),
         ["health"] => reads().map(|()| Op::Health { name }),
         ["charts", file] => self::file(head, name, file, Dialect::Museum),
         ["api", "charts"] => match head.method {

@@ -6,7 +6,7 @@ use http::{Method, Response};
 use wharf_auth::Operation;
 use wharf_core::{Error as CoreError, Pull};
 use wharf_types::RepoName;
-use wharf_wire::{ASK_AGAIN, Body, Content, bytes, empty, etag, is_unchanged};
+use wharf_wire::{ASK_AGAIN, Body, Content, bytes, empty, etag, is_unchanged, setup_page};
 
 use crate::add::json;
 use crate::index::{self, INDEX};
@@ -60,6 +60,10 @@ impl Call<'_> {
     pub(crate) async fn remove(&self, name: &RepoName, path: &str) -> Result<Response<Body>, Error> {
         self.core.remove_package(&self.target(name), path, &self.actor()).await?;
         Ok(json(&serde_json::json!({ "deleted": true })))
+    }
+
+    pub(crate) async fn setup_page(&self, name: &RepoName, head: &Parts) -> Result<Response<Body>, Error> {
+        Ok(setup_page(self.core, &self.target(name), self.permit.identity(), self.context, &head.headers).await?)
     }
 
     pub(crate) async fn health(&self, name: &RepoName) -> Result<Response<Body>, Error> {

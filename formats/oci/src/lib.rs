@@ -6,6 +6,7 @@ mod manifest;
 mod operation;
 mod pull;
 mod route;
+mod setup;
 mod upload;
 
 use std::io::Read;
@@ -14,8 +15,8 @@ use async_trait::async_trait;
 use http::request::Parts;
 use http::{Request, Response};
 use wharf_auth::{Permit, Scope, Verb};
-use wharf_core::{Arrival, Contents, Core, Format, IndexError, InspectError, Publication};
-use wharf_types::FormatName;
+use wharf_core::{Arrival, Contents, Core, Format, IndexError, InspectError, Publication, SetupBlock, SetupFacts};
+use wharf_types::{FormatName, RepoName};
 use wharf_wire::{Body, Context, Protocol, Scheme};
 
 pub use error::Error;
@@ -37,6 +38,18 @@ impl Format for Oci {
     /// OCI content comes as blobs and manifests, never as one package.
     fn inspect(&self, _: &mut dyn Read, _: &Arrival) -> Result<Contents, InspectError> {
         Err(InspectError("OCI repositories take manifests, not packages".to_owned()))
+    }
+
+    /// What stands before the colon of a tag.
+    fn address(&self, server: &str, repository: &RepoName) -> String {
+        let (_, place) = server.split_once("://").unwrap_or(("", server));
+        let host = place.split('/').next().unwrap_or(place);
+        format!("{host}/{}", repository.full())
+    }
+
+    /// Without a route of its own: the distribution-spec has no room for one below `/v2`.
+    fn setup(&self, facts: &SetupFacts) -> Vec<SetupBlock> {
+        setup::setup(facts)
     }
 
     /// Tags are the index, and they are rows.

@@ -13,6 +13,7 @@ mod operation;
 mod package;
 mod route;
 mod serve;
+mod setup;
 mod xml;
 
 use std::io::Read;
@@ -21,7 +22,9 @@ use async_trait::async_trait;
 use http::request::Parts;
 use http::{Request, Response};
 use wharf_auth::Permit;
-use wharf_core::{Arrival, Contents, Core, Format, IndexError, InspectError, Publication};
+use wharf_core::{
+    Arrival, Contents, Core, Format, IndexError, InspectError, Publication, PushedFile, SetupBlock, SetupFacts,
+};
 use wharf_types::FormatName;
 use wharf_wire::{Body, Context, Protocol, Scheme, chunks};
 
@@ -62,6 +65,16 @@ impl Format for Yum {
             Some(extra) => extra::inspect(extra, arrival.file_name.as_deref(), file),
             None => package::inspect(file),
         }
+    }
+
+    fn setup(&self, facts: &SetupFacts) -> Vec<SetupBlock> {
+        setup::setup(facts)
+    }
+
+    /// What stands beside packages is known by its name: `updateinfo.xml` …
+    fn push_path(&self, file: &PushedFile<'_>) -> Option<String> {
+        let beside = Extra::of_file(file.name).map(|extra| extra.file().to_owned());
+        beside.or_else(|| file.name.ends_with(".rpm").then(|| "upload".to_owned()))
     }
 
     async fn index(&self, publication: &mut Publication) -> Result<(), IndexError> {
@@ -126,6 +139,7 @@ impl Protocol for Yum {
             Op::ReadRepomdAt { name, digest } => call.repomd_at(name, digest, &head).await,
             Op::ReadSignatureAt { name, digest } => call.signature_at(name, digest).await,
             Op::ReadKeys { name } => call.keys(name).await,
+            Op::ReadSetup { name } => call.setup_page(name, &head).await,
             Op::ReadRepoFile { name } => call.repo_file(name).await,
         }
     }

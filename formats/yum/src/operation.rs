@@ -132,6 +132,11 @@ pub enum Op {
         /// Repository.
         name: RepoName,
     },
+    /// Read how to use the repository.
+    ReadSetup {
+        /// Repository.
+        name: RepoName,
+    },
     /// Read the file that dnf wants of a repository.
     ReadRepoFile {
         /// Repository.
@@ -142,7 +147,7 @@ pub enum Op {
 impl Op {
     fn repository(&self) -> (&RepoName, Verb) {
         match self {
-            Self::ReadRepoFile { name } | Self::ReadKeys { name } => (name, Verb::View),
+            Self::ReadRepoFile { name } | Self::ReadKeys { name } | Self::ReadSetup { name } => (name, Verb::View),
             Self::ReadPackage { name, .. }
             | Self::DescribePackage { name, .. }
             | Self::ReadIndex { name, .. }
@@ -176,6 +181,7 @@ impl Operation for Op {
             Self::ReadRepomdAt { .. } => "index.read-at",
             Self::ReadSignatureAt { .. } => "signature.read-at",
             Self::ReadKeys { .. } => "keys.read",
+            Self::ReadSetup { .. } => "setup.read",
             Self::ReadRepoFile { .. } => "repo-file.read",
         }
     }

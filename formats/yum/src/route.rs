@@ -40,6 +40,7 @@ fn repository(project: &str, name: &str) -> Result<RepoName, Error> {
 fn own(request: &Head<'_>, name: RepoName, rest: &[&str]) -> Result<Op, Error> {
     match rest {
         ["upload"] => request.add(name, Dialect::Own),
+        ["setup"] => request.reads(Op::ReadSetup { name }),
         [ZSTD_DOOR, "mirrorlist"] => request.reads(Op::ReadMirrorList { name, file: REPOMD_ZSTD }),
         ["mirrorlist"] => request.reads(Op::ReadMirrorList { name, file: REPOMD }),
         [FIXED_DOOR, hex, "repodata", "repomd.xml"] => request.reads(Op::ReadRepomdAt { name, digest: sha256(hex)? }),

@@ -9,7 +9,7 @@ use http::{Response, StatusCode};
 use serde_json::{Value, json};
 use wharf_core::{Actor, Added, Arrival, Blob, ByteStream, PublishedFile, Target};
 use wharf_types::{Digest, RepoName};
-use wharf_wire::{ASK_AGAIN, Body, Content, FOR_EVER, bytes, empty};
+use wharf_wire::{ASK_AGAIN, Body, Content, FOR_EVER, bytes, empty, setup_page};
 
 use crate::index::{REPOMD, REPOMD_ZSTD, SIGNATURE, SIGNATURES, Signatures};
 use crate::operation::Dialect;
@@ -198,6 +198,10 @@ impl Call<'_> {
     pub(crate) async fn keys(&self, name: &RepoName) -> Result<Response<Body>, Error> {
         let keys = self.core.public_keys(&self.target(name)).await?;
         Ok(of_type("application/pgp-keys", keys.armored, ASK_AGAIN))
+    }
+
+    pub(crate) async fn setup_page(&self, name: &RepoName, head: &Parts) -> Result<Response<Body>, Error> {
+        Ok(setup_page(self.core, &self.target(name), self.permit.identity(), self.context, &head.headers).await?)
     }
 
     /// What dnf wants of a repository, to be put into `/etc/yum.repos.d`. The metadata are signed and have the hashes of all packages, so

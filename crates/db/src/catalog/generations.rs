@@ -218,6 +218,17 @@ pub async fn channels(tx: &mut Tx<'_>, repository: i64) -> Result<Vec<String>> {
     tx.query(sql, &[&repository]).await?.iter().map(|row| row.get(0)).collect()
 }
 
+/// The files of the newest generation of each channel: channel and path.
+///
+/// # Errors
+/// Those of the database.
+pub async fn current_paths(tx: &mut Tx<'_>, repository: i64) -> Result<Vec<(String, String)>> {
+    let sql =
+        "SELECT h.channel, f.path FROM generation_heads h JOIN generation_files f ON f.generation_id = h.generation_id
+               WHERE h.repository_id = ?1 ORDER BY h.channel, f.path";
+    tx.query(sql, &[&repository]).await?.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+}
+
 fn file(row: &Row) -> Result<(i64, File)> {
     let file = File {
         path: row.get(1)?,

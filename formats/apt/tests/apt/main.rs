@@ -11,6 +11,7 @@ mod indexes;
 mod peers;
 mod refusals;
 mod settings;
+mod setup;
 mod signatures;
 mod sources;
 mod uploads;

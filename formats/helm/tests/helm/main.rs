@@ -9,3 +9,4 @@ mod doors;
 mod museum;
 mod peers;
 mod refusals;
+mod setup;

@@ -41,6 +41,7 @@ fn every_endpoint_is_understood_and_asks_for_its_access() {
         ("GET /yum/team/el9/repodata/repomd.xml.key", "keys.read", "team/el9 view"),
         ("GET /yum/team/el9/key.asc", "keys.read", "team/el9 view"),
         ("GET /api/packages/team/rpm/repository.key", "keys.read", "team/rpm view"),
+        ("GET /yum/team/el9/setup", "setup.read", "team/el9 view"),
         ("GET /yum/team/el9/team-el9.repo", "repo-file.read", "team/el9 view"),
         // Advisories, groups, modules.
         ("PUT /yum/team/el9/updateinfo.xml", "metadata.add", "team/el9 push"),
@@ -120,7 +121,12 @@ fn what_is_not_understood_is_refused() {
     for line in ["GET /yum/Team/el9/upload", "GET /yum/team/el9/a%2Fb-1-1.noarch.rpm"] {
         assert_eq!(status(line), Err(400), "{line}");
     }
-    for line in ["GET /yum/team/el9/upload", "PUT /yum/team/el9/repodata/repomd.xml", "PUT /yum/team/el9/foo.txt"] {
+    for line in [
+        "GET /yum/team/el9/upload",
+        "PUT /yum/team/el9/setup",
+        "PUT /yum/team/el9/repodata/repomd.xml",
+        "PUT /yum/team/el9/foo.txt",
+    ] {
         assert_eq!(status(line), Err(405), "{line}");
     }
 }

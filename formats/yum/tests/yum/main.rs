@@ -8,4 +8,5 @@ mod beside;
 mod metadata;
 mod peers;
 mod refusals;
+mod setup;
 mod uploads;

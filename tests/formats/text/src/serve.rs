@@ -130,16 +130,14 @@ impl Call<'_> {
 
 /// What `curl` is to be told, and nothing else: this is no format of any program's.
 pub(crate) fn setup(facts: &SetupFacts) -> Vec<SetupBlock> {
-    let SetupFacts { url, user, repository, .. } = facts;
-    let channel = facts.channels.first().map_or("main", String::as_str);
-    let sign_in = if facts.public { String::new() } else { format!("-u '{user}:PASSWORD' ") };
-    let key = repository.full().replace('/', "-");
-    let block =
-        |title: &str, lines: Vec<String>| SetupBlock { client: "curl".to_owned(), title: title.to_owned(), lines };
+    let SetupFacts { url, indexes, .. } = facts;
+    let channel = indexes.keys().next().map_or("main", String::as_str);
+    let (reads, writes, key) = (facts.reads(), facts.writes(), facts.label());
+    let block = |title: &str, line: String| SetupBlock::new("curl", title, vec![line]);
     vec![
-        block("fetch the keys", vec![format!("curl -fsS {sign_in}-o {key}.asc {url}/key.asc")]),
-        block("see what is in it", vec![format!("curl -fsS {sign_in}{url}/{channel}/{INDEX}")]),
-        block("add a package", vec![format!("curl -fsS -u '{user}:PASSWORD' -T FILE '{url}/{channel}/upload?wait=1'")]),
+        block("fetch the keys", format!("curl -fsS{reads} -o {key}.asc {url}/key.asc")),
+        block("see what is in it", format!("curl -fsS{reads} {url}/{channel}/{INDEX}")),
+        block("add a package", format!("curl -fsS{writes} -T FILE '{url}/{channel}/upload?wait=1'")),
     ]
 }
 
