@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# README's first page, as a newcomer follows it: the server with no configuration at all, then the copy-paste block to the letter.
+# README's first page, as a newcomer follows it: the server with no configuration at all, then each copy-paste block to the letter.
 # shellcheck source=lib.sh
 source "$(dirname "$0")/lib.sh"
 
@@ -24,6 +24,37 @@ export PASSWORD DEBIAN_FRONTEND=noninteractive
 expect_ok bash -euo pipefail block.sh
 expect_said '"Digest": "sha256:'
 [ -s pulled/index.json ] || fail "nothing was pulled"
+
+# Each as written, where its reader is: with the password known. What the lines do to a machine is done to one of their own.
+follow_block() { # HEADING
+  block "$1" >"$work/block"
+  [ -s "$work/block" ] || fail "README has no block under '$1'"
+  { echo "cd '$work/newcomer'"; cat "$work/block"; } >"$work/block.sh"
+  expect_ok aside / "$work/block.sh"
+}
+needs dpkg-deb rpmbuild dnf helm helm4
+
+step "the block of the .deb"
+follow_block "Push and install a .deb"
+expect_said '^hello from a \.deb$'
+[ ! -e /etc/apt/sources.list.d/team-debs.sources ] || fail "the machine itself was changed"
+
+step "the block of the .rpm"
+follow_block "Push and install an .rpm"
+expect_said '^hello from an \.rpm$'
+
+for helm in helm helm4; do
+  step "the block of the chart, with $helm"
+  rm -rf hello-chart*
+  export HELM_CONFIG_HOME=$work/$helm/config HELM_CACHE_HOME=$work/$helm/cache HELM_DATA_HOME=$work/$helm/data
+  ln -sf "$(command -v $helm)" "$stubs/helm"
+  block "Push and install a chart" >chart.sh
+  [ -s chart.sh ] || fail "README has no block of the chart"
+  # The same version of another helm's making is another chart.
+  [ $helm = helm ] || expect_ok curl -sS --fail-with-body -u "admin:$PASSWORD" -X DELETE http://127.0.0.1:5000/helm/team/charts/api/charts/hello-chart/0.1.0
+  expect_ok env PATH="$stubs:$PATH" bash -euo pipefail chart.sh
+  expect_said '^# Source: hello-chart/templates/deployment.yaml$'
+done
 
 step "the page in a browser says how to log in here"
 said=$(curl -s -H 'accept: text/html' http://127.0.0.1:5000/)
