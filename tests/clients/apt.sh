@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # apt itself, in a root of its own: deb822 source with Signed-By, auth.conf, by-hash, install, upgrade, pinning, apt source, apt-file,
-# dput, and the upload lines of other servers as they document them.
+# dput, dput-ng, and the upload lines of other servers as they document them.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 needs apt-get dpkg-deb dpkg-source dput apt-file curl gpg jq python3
 
@@ -177,17 +177,29 @@ expect_ok dput_signed 1.0
 wait_until 20 lists main/binary-all/Packages wharf-signed || fail "what was signed is not listed"
 
 step "exactly the lines of the setup page: uploads, and a machine that installs"
+sign_changes() { # VERSION
+  changes "$1"
+  expect_ok gpg --batch --yes --clearsign -o "$work/source/signed" "$work/source/wharf-signed_$1_all.changes"
+  mv "$work/source/signed" "$work/source/wharf-signed_$1_all.changes"
+}
 make_deb wharf-page 1.0
 make_deb wharf-push 1.0
 follow "$base" curl "upload a package" "$work/wharf-page_1.0.deb"
 follow "$base" wharf "push a file" "$work/wharf-push_1.0.deb"
 expect_ok "$wharf" push "$work/wharf-push_1.0.deb" team/debs
 expect_said 'is there already'
-changes 1.1
-expect_ok gpg --batch --yes --clearsign -o "$work/source/signed" "$work/source/wharf-signed_1.1_all.changes"
-mv "$work/source/signed" "$work/source/wharf-signed_1.1_all.changes"
+sign_changes 1.1
 follow "$base" dput "upload what a .changes names" "$work/source/wharf-signed_1.1_all.changes"
 wait_until 20 lists main/binary-all/Packages 'wharf-signed_1.1' || fail "what dput brought is not listed"
+# Of dput and dput-ng, Debian has one or the other on a machine.
+sign_changes 1.2
+{
+  echo 'sudo apt-get install -qq dput-ng'
+  setup_lines "$base" dput-ng "upload what a .changes names" "$work/source/wharf-signed_1.2_all.changes"
+} >"$work/newcomer"
+DEBIAN_FRONTEND=noninteractive expect_ok aside / "$work/newcomer"
+expect_said 'Uploading wharf-signed_1.2_all.changes'
+wait_until 20 lists main/binary-all/Packages 'wharf-signed_1.2' || fail "what dput-ng brought is not listed"
 {
   echo 'rm -rf /etc/apt/sources.list /etc/apt/sources.list.d/*'
   setup_lines "$base" apt "install from it"
@@ -221,12 +233,18 @@ expect_ok curl -sS --fail-with-body --user "$user:$password" --upload-file "$wor
   "http://$registry/api/packages/team/debian/pool/bookworm/main/upload"
 expect_ok curl -sS --fail-with-body -u "$user:$password" -H "Content-Type: multipart/form-data" \
   --data-binary "@$work/wharf-nexus_1.0.deb" "http://$registry/repository/team:debs/"
+make_deb wharf-form 1.0
+expect_ok curl -sS --fail-with-body -u "$user:$password" -X POST -F "apt.asset=@$work/wharf-form_1.0.deb" \
+  "http://$registry/service/rest/v1/components?repository=team:debs"
+make_deb wharf-gitlab 1.0
+expect_ok curl -sS --fail-with-body --user "$user:$password" --upload-file "$work/wharf-gitlab_1.0.deb" \
+  "http://$registry/api/v4/projects/team%2Fdebs/packages/debian/wharf-gitlab_1.0_$architecture.deb?distribution=stable&component=main"
 expect_ok curl -sS --fail-with-body -u "$user:$password" -XPUT \
   "http://$registry/artifactory/team:debs/pool/wharf-jfrog_1.0.deb;deb.distribution=stable;deb.component=main;deb.architecture=$architecture" \
   -T "$work/wharf-jfrog_1.0.deb"
 wait_until 20 lists "main/binary-$architecture/Packages" wharf-jfrog || fail "what curl brought is not listed"
 expect_ok apt update
-expect_ok apt install wharf-nexus wharf-jfrog
+expect_ok apt install wharf-nexus wharf-form wharf-gitlab wharf-jfrog
 
 step "an update in the middle of publications"
 for n in $(seq 1 20); do make_deb wharf-many "$n.0" all; done

@@ -40,6 +40,9 @@ pub enum Error {
     /// An upload of Artifactory's kind that does not say where it belongs.
     #[error("the path needs ;deb.distribution=…;deb.component=…;deb.architecture=… behind the file name")]
     NoParameters,
+    /// A form that has no package in it.
+    #[error("{0}")]
+    Form(String),
     /// A client asks to make a file of a checksum alone.
     #[error("send the content: a checksum alone makes no package")]
     ContentWanted,
@@ -108,6 +111,7 @@ impl Error {
             | Self::Settings(_)
             | Self::NoDestination
             | Self::NoParameters
+            | Self::Form(_)
             | Self::Package(_)
             | Self::OtherContent { .. }
             | Self::NotVouchedFor(_)

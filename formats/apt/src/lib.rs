@@ -6,6 +6,7 @@
 
 mod deb;
 mod error;
+mod form;
 mod index;
 mod name;
 mod operation;
@@ -90,11 +91,11 @@ impl Protocol for Apt {
     type Error = Error;
 
     fn mounts(&self) -> &'static [&'static str] {
-        &["/apt", "/api/packages/*/debian"]
+        &["/apt", "/api/packages/*/debian", "/api/v4/projects/*/packages/debian"]
     }
 
     fn shared_mounts(&self) -> &'static [&'static str] {
-        &["/repository/*", "/artifactory/*"]
+        &["/repository/*", "/artifactory/*", "/service/rest/v1/components"]
     }
 
     fn scheme(&self) -> Scheme {
@@ -119,7 +120,13 @@ impl Protocol for Apt {
         let call = Call { core, permit, context };
         let (head, body) = request.into_parts();
         match call.permit.op() {
-            Op::Add { name, upload } => Box::pin(call.add(name, upload, body)).await,
+            Op::Add { name, upload } => {
+                let body = match upload.dialect {
+                    Dialect::Form => form::package(&head.headers, body).await?,
+                    _ => body,
+                };
+                Box::pin(call.add(name, upload, body)).await
+            }
             Op::Receive { name, file_name, wait } => Box::pin(call.receive(name, file_name, *wait, body)).await,
             Op::ReadFile { name, path } => call.file(name, path, &head).await,
             Op::RemoveFile { name, path, wait } => call.remove_file(name, path, *wait).await,

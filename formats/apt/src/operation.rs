@@ -35,6 +35,10 @@ pub enum Dialect {
     Gitea,
     /// As Nexus does it: the same.
     Nexus,
+    /// As Nexus's components API does it: the package is a part of a form, and there is nothing to say.
+    Form,
+    /// As GitLab does it: JSON, and a package that names no distribution waits for its .changes.
+    GitLab,
     /// As Artifactory does it: JSON about the file.
     Artifactory,
 }

@@ -4,6 +4,7 @@ mod matrix;
 
 use http::Method;
 use http::request::Parts;
+use percent_encoding::percent_decode_str;
 use wharf_types::{Algorithm, Digest, ProjectName, RepoName};
 use wharf_wire::{decode_segment, peer_repository, query_pairs};
 
@@ -21,14 +22,27 @@ const X_CHECKSUM_DEPLOY: &str = "x-checksum-deploy";
 pub(crate) fn parse(head: &Parts) -> Result<Op, Error> {
     // Parameters belong to segments before these are decoded: an encoded semicolon is part of a name.
     let (path, parameters) = Parameters::split(head.uri.path())?;
-    let segments: Option<Vec<_>> = path.split('/').skip(1).map(decode_segment).collect();
+    let request = |name, dialect| Head { head, name, dialect, parameters: &parameters };
+    let raw: Vec<&str> = path.split('/').skip(1).collect();
+    // GitLab's projects have a slash in their one segment; everywhere else it is none.
+    if let ["api", "v4", "projects", project, "packages", "debian", rest @ ..] = raw.as_slice() {
+        let project = percent_decode_str(project).decode_utf8().map_err(|_| Error::BadPath)?;
+        let rest: Option<Vec<_>> = rest.iter().copied().map(decode_segment).collect();
+        let rest = rest.ok_or(Error::BadPath)?;
+        let rest: Vec<&str> = rest.iter().map(AsRef::as_ref).collect();
+        return request(gitlabs_repository(&project)?, Dialect::GitLab).gitlab(&rest);
+    }
+    let segments: Option<Vec<_>> = raw.into_iter().map(decode_segment).collect();
     let segments = segments.ok_or(Error::BadPath)?;
     let segments: Vec<&str> = segments.iter().map(AsRef::as_ref).collect();
-    let request = |name, dialect| Head { head, name, dialect, parameters: &parameters };
     match segments.as_slice() {
         ["apt", project, name, rest @ ..] => request(repository(project, name)?, Dialect::Own).own(rest),
         ["api", "packages", owner, "debian", rest @ ..] => {
             request(repository(owner, "debian")?, Dialect::Gitea).own(rest)
+        }
+        ["service", "rest", "v1", "components"] if head.method == Method::POST => {
+            let name = query_pairs(head.uri.query()).find(|(key, _)| key == "repository").ok_or(Error::NoSuchPath)?.1;
+            request(peer_repository(&name)?, Dialect::Form).add(Vec::new(), "")
         }
         ["repository", peer, rest @ ..] => request(peer_repository(peer)?, Dialect::Nexus).shared(rest),
         ["artifactory", peer, rest @ ..] => request(peer_repository(peer)?, Dialect::Artifactory).shared(rest),
@@ -39,6 +53,14 @@ pub(crate) fn parse(head: &Parts) -> Result<Op, Error> {
 fn repository(project: &str, name: &str) -> Result<RepoName, Error> {
     let project: ProjectName = project.parse()?;
     Ok(RepoName::of(&project, name)?)
+}
+
+/// A project of GitLab has one repository: `group/project` is the repository `project` of ours. Names of ours are one segment.
+fn gitlabs_repository(project: &str) -> Result<RepoName, Error> {
+    match project.split_once('/') {
+        Some((group, rest)) => repository(group, &rest.replace('/', "-")),
+        None => repository(project, "debian"),
+    }
 }
 
 struct Head<'a> {
@@ -74,6 +96,19 @@ impl Head<'_> {
         }
     }
 
+    /// GitLab has its uploads beside what is read. A package whose distribution is not said waits for its .changes, as with dput.
+    fn gitlab(self, rest: &[&str]) -> Result<Op, Error> {
+        match rest {
+            [file] if !self.reads() && *file != "settings" => {
+                if is_package(file) && self.param("distribution").is_some() {
+                    return self.add(Vec::new(), file);
+                }
+                self.receive(file)
+            }
+            _ => self.own(rest),
+        }
+    }
+
     /// A path that other formats may know: the name of the file says whose it is.
     fn shared(self, rest: &[&str]) -> Result<Op, Error> {
         let writes = matches!(self.head.method, Method::PUT | Method::POST);
@@ -102,8 +137,8 @@ impl Head<'_> {
     fn waits(&self) -> bool {
         let wait = self.param("wait");
         match self.dialect {
-            Dialect::Gitea | Dialect::Nexus => wait.as_deref() != Some("0"),
-            Dialect::Own | Dialect::Artifactory => wait.as_deref() == Some("1"),
+            Dialect::Gitea | Dialect::Nexus | Dialect::Form => wait.as_deref() != Some("0"),
+            Dialect::Own | Dialect::Artifactory | Dialect::GitLab => wait.as_deref() == Some("1"),
         }
     }
 

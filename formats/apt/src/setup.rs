@@ -29,6 +29,7 @@ pub(crate) fn setup(facts: &SetupFacts) -> Vec<SetupBlock> {
         ),
         facts.pushed(NAME, &format!(" --channel {} --section {}", shown.distribution, shown.components[0])),
         SetupBlock::new("dput", "upload what a .changes names", dput(facts)),
+        SetupBlock::new("dput-ng", "upload what a .changes names", dput_ng(facts)),
     ]
 }
 
@@ -92,21 +93,50 @@ fn install(facts: &SetupFacts, shown: &Shown<'_>) -> Vec<String> {
     lines
 }
 
-fn dput(facts: &SetupFacts) -> Vec<String> {
-    let label = facts.label();
+/// The path that files come in by, past what a proxy puts before ours.
+fn incoming(facts: &SetupFacts) -> String {
     let path = facts.url.get(facts.server.len()..).unwrap_or_default();
     let prefix = facts.place().strip_prefix(facts.host()).unwrap_or_default();
+    format!("{prefix}{path}/incoming")
+}
+
+fn method(facts: &SetupFacts) -> &'static str {
+    if facts.is_plain() { "http" } else { "https" }
+}
+
+fn dput(facts: &SetupFacts) -> Vec<String> {
+    let label = facts.label();
     vec![
         format!("cat >{label}.dput.cf <<'END'"),
         format!("[{label}]"),
-        format!("method = {}", if facts.is_plain() { "http" } else { "https" }),
+        format!("method = {}", method(facts)),
         format!("fqdn = {}", facts.host()),
-        format!("incoming = {prefix}{path}/incoming"),
+        format!("incoming = {}", incoming(facts)),
         format!("login = {}", facts.user),
         "allow_unsigned_uploads = 1".to_owned(),
         "END".to_owned(),
         "# it asks for the password".to_owned(),
         format!("dput -c {label}.dput.cf {label} 'FILE'"),
+    ]
+}
+
+/// It asks for no password, and knows one only as a part of the URL.
+fn dput_ng(facts: &SetupFacts) -> Vec<String> {
+    let (label, method) = (facts.label(), method(facts));
+    let profile = format!("~/.dput.d/profiles/{label}.json");
+    vec![
+        "# it shows the password while it works, and takes none with / or @ in it: better a token (wharf token create)"
+            .to_owned(),
+        format!("install -D -m 600 /dev/null {profile}"),
+        format!("cat >{profile} <<'END'"),
+        "{".to_owned(),
+        format!("  \"method\": \"{method}\","),
+        format!("  \"fqdn\": \"{method}://{}:PASSWORD@{}\",", facts.user, facts.host()),
+        format!("  \"incoming\": \"{}\",", incoming(facts)),
+        "  \"allow_unsigned_uploads\": true".to_owned(),
+        "}".to_owned(),
+        "END".to_owned(),
+        format!("dput {label} 'FILE'"),
     ]
 }
 

@@ -11,7 +11,7 @@ use wharf_core::{Added, Blob, ByteStream, Package, Place, Target};
 use wharf_types::{Algorithm, Digest, RepoName};
 use wharf_wire::{Body, chunks, read_up_to};
 
-use super::answer::{text, typed};
+use super::answer::{no_content, text, typed};
 use crate::name::pool_folder;
 use crate::operation::{Dialect, Spot, Upload};
 use crate::package::{Ask, Brings};
@@ -144,6 +144,11 @@ impl Call<'_> {
             Dialect::Own if !added.new => text(StatusCode::OK, format!("{}\n", added.path)),
             Dialect::Own => text(StatusCode::CREATED, format!("{}\n", added.path)),
             Dialect::Gitea | Dialect::Nexus => text(StatusCode::CREATED, String::new()),
+            Dialect::Form => no_content(),
+            Dialect::GitLab => {
+                let media_type = HeaderValue::from_static("application/json");
+                typed(StatusCode::CREATED, media_type, r#"{"message":"201 Created"}"#)
+            }
             Dialect::Artifactory => {
                 let uri = format!("{}{path}", self.context.base_url);
                 let answer = serde_json::json!({
