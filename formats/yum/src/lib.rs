@@ -13,6 +13,7 @@ mod operation;
 mod package;
 mod route;
 mod serve;
+mod settings;
 mod setup;
 mod xml;
 
@@ -139,6 +140,8 @@ impl Protocol for Yum {
             Op::ReadRepomdAt { name, digest } => call.repomd_at(name, digest, &head).await,
             Op::ReadSignatureAt { name, digest } => call.signature_at(name, digest).await,
             Op::ReadKeys { name } => call.keys(name).await,
+            Op::ReadSettings { name } => call.settings(name).await,
+            Op::WriteSettings { name, forget } => call.write_settings(name, (!*forget).then_some(body)).await,
             Op::ReadSetup { name } => call.setup_page(name, &head).await,
             Op::ReadRepoFile { name } => call.repo_file(name).await,
         }

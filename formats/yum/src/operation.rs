@@ -132,6 +132,18 @@ pub enum Op {
         /// Repository.
         name: RepoName,
     },
+    /// Read what its owner says of a repository.
+    ReadSettings {
+        /// Repository.
+        name: RepoName,
+    },
+    /// Say it anew, or forget it.
+    WriteSettings {
+        /// Repository.
+        name: RepoName,
+        /// Whether nothing is said any more.
+        forget: bool,
+    },
     /// Read how to use the repository.
     ReadSetup {
         /// Repository.
@@ -147,7 +159,11 @@ pub enum Op {
 impl Op {
     fn repository(&self) -> (&RepoName, Verb) {
         match self {
-            Self::ReadRepoFile { name } | Self::ReadKeys { name } | Self::ReadSetup { name } => (name, Verb::View),
+            Self::ReadRepoFile { name }
+            | Self::ReadKeys { name }
+            | Self::ReadSetup { name }
+            | Self::ReadSettings { name } => (name, Verb::View),
+            Self::WriteSettings { name, .. } => (name, Verb::Configure),
             Self::ReadPackage { name, .. }
             | Self::DescribePackage { name, .. }
             | Self::ReadIndex { name, .. }
@@ -181,6 +197,8 @@ impl Operation for Op {
             Self::ReadRepomdAt { .. } => "index.read-at",
             Self::ReadSignatureAt { .. } => "signature.read-at",
             Self::ReadKeys { .. } => "keys.read",
+            Self::ReadSettings { .. } => "settings.read",
+            Self::WriteSettings { .. } => "settings.write",
             Self::ReadSetup { .. } => "setup.read",
             Self::ReadRepoFile { .. } => "repo-file.read",
         }

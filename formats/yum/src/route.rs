@@ -40,6 +40,12 @@ fn repository(project: &str, name: &str) -> Result<RepoName, Error> {
 fn own(request: &Head<'_>, name: RepoName, rest: &[&str]) -> Result<Op, Error> {
     match rest {
         ["upload"] => request.add(name, Dialect::Own),
+        ["settings"] => match *request.method {
+            Method::GET | Method::HEAD => Ok(Op::ReadSettings { name }),
+            Method::PUT => Ok(Op::WriteSettings { name, forget: false }),
+            Method::DELETE => Ok(Op::WriteSettings { name, forget: true }),
+            _ => Err(Error::MethodNotAllowed("GET, HEAD, PUT, DELETE")),
+        },
         ["setup"] => request.reads(Op::ReadSetup { name }),
         [ZSTD_DOOR, "mirrorlist"] => request.reads(Op::ReadMirrorList { name, file: REPOMD_ZSTD }),
         ["mirrorlist"] => request.reads(Op::ReadMirrorList { name, file: REPOMD }),

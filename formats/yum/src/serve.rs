@@ -50,7 +50,8 @@ impl Call<'_> {
         content: ByteStream,
     ) -> Result<Response<Body>, Error> {
         let target = self.target(name);
-        let added = self.core.add_package(&target, Arrival::default(), content, &self.actor()).await?;
+        let arrival = Arrival { replaces: self.kept_settings(&target).await?.replaces(), ..Arrival::default() };
+        let added = self.core.add_package(&target, arrival, content, &self.actor()).await?;
         self.published(&target, wait).await?;
         let location = self.context.location(&format!("/yum/{}/{}", name.full(), added.path));
         let mut response = match dialect {

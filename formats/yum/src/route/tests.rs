@@ -41,6 +41,9 @@ fn every_endpoint_is_understood_and_asks_for_its_access() {
         ("GET /yum/team/el9/repodata/repomd.xml.key", "keys.read", "team/el9 view"),
         ("GET /yum/team/el9/key.asc", "keys.read", "team/el9 view"),
         ("GET /api/packages/team/rpm/repository.key", "keys.read", "team/rpm view"),
+        ("GET /yum/team/el9/settings", "settings.read", "team/el9 view"),
+        ("PUT /yum/team/el9/settings", "settings.write", "team/el9 configure"),
+        ("DELETE /yum/team/el9/settings", "settings.write", "team/el9 configure"),
         ("GET /yum/team/el9/setup", "setup.read", "team/el9 view"),
         ("GET /yum/team/el9/team-el9.repo", "repo-file.read", "team/el9 view"),
         // Advisories, groups, modules.

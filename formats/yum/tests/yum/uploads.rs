@@ -1,5 +1,6 @@
 //! Packages go in, come out as they were, and go.
 
+use wharf_auth::Role;
 use wharf_testkit::{TestServer, sha256};
 
 use crate::backend::on_every_database;
@@ -11,6 +12,7 @@ on_every_database! {
     the_same_package_again_changes_nothing_and_another_of_its_name_is_refused,
     a_package_is_taken_out,
     an_upload_says_what_it_is_and_who_has_signed_it,
+    other_bytes_take_the_place_of_a_package_where_the_owner_allows_it,
     who_may_only_pull_neither_adds_nor_deletes,
 }
 
@@ -72,6 +74,32 @@ async fn an_upload_says_what_it_is_and_who_has_signed_it(server: &TestServer) {
     assert_eq!((said["signed"].as_bool(), said["size"].as_u64()), (Some(false), Some(file.len() as u64)));
     let path = said["path"].as_str().expect("a path");
     assert_eq!(shelf.get(&format!("info/{path}")).await.assert_status(200).json(), said);
+}
+
+async fn other_bytes_take_the_place_of_a_package_where_the_owner_allows_it(server: &TestServer) {
+    let shelf = Shelf::new(server, "team/el9");
+    let [old, new] = ["old", "new"].map(|content| built("tool", "1-1", 0, content));
+    let path = shelf.add(old.clone()).await;
+    shelf.put("upload", new.clone()).await.assert_status(409);
+    shelf.put("settings", r#"{"same_version": "always"}"#).await.assert_status(400);
+    shelf.put("settings", r#"{"same_version": "replace"}"#).await.assert_status(204);
+    assert_eq!(shelf.get("settings").await.assert_status(200).json()["same_version"], "replace");
+    shelf.put("upload?wait=1", new.clone()).await.assert_status(201);
+    shelf.get(&path).await.assert_status(200).assert_body(new.clone());
+    assert_eq!(shelf.listed().await, ["tool"]);
+    let primary = shelf.metadata().await["primary"].clone();
+    assert!(primary.contains(sha256(&new).trim_start_matches("sha256:")), "{primary}");
+    // The same package again is no other one.
+    shelf.put("upload", new).await.assert_status(200);
+    shelf.delete("settings").await.assert_status(204);
+    shelf.put("upload", old).await.assert_status(409);
+    for (role, read, write) in [(Role::Viewer, 200, 403), (Role::Pusher, 200, 403), (Role::Maintainer, 200, 204)] {
+        let who = shelf.of(&server.user_with(&format!("{role}-of-team"), role, "team").await);
+        assert_eq!(who.get("settings").await.status, read, "{role}");
+        assert_eq!(who.put("settings", "{}").await.status, write, "{role}");
+    }
+    shelf.of(&server.anonymous()).get("settings").await.assert_status(401);
+    Shelf::new(server, "team/other").get("settings").await.assert_status(404);
 }
 
 async fn who_may_only_pull_neither_adds_nor_deletes(server: &TestServer) {
