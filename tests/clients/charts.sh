@@ -161,6 +161,16 @@ rm "$stubs/helm"
 unset asker asker_password
 export HELM_CONFIG_HOME=$work/helm/config HELM_CACHE_HOME=$work/helm/cache HELM_DATA_HOME=$work/helm/data
 
+step "the repository goes, and its charts stay as artifacts"
+expect_ok web /helm/team/gone/api/charts -F "chart=@$work/curl-by-helm-1.0.0+page.tgz"
+expect_ok "$wharf" repo delete --format helm team/gone --yes
+expect_said 'oci/team/gone/curl-by-helm can still be pulled'
+expect_ok helm pull oci://"$registry"/team/gone/curl-by-helm --version 1.0.0+page --plain-http --username "$user" --password "$password" -d "$TMPDIR"
+chart lone 1.0.0
+expect_ok web '/helm/team/gone/api/charts?wait=1' --data-binary "@$work/lone-1.0.0.tgz"
+lists_both() { [ "$(web /helm/team/gone/index.yaml | grep -cE 'charts/(lone|curl-by-helm)-')" = 2 ]; }
+wait_until 20 lists_both || fail "a new repository does not list the artifacts that lie there"
+
 step "the upload lines of Gitea, GitLab, Nexus and Artifactory"
 chart keg 1.0.0
 expect_ok curl -sS --fail-with-body --user "$user:$password" -X POST --upload-file "$work/keg-1.0.0.tgz" "http://$registry/api/packages/team/helm/api/charts"

@@ -6,6 +6,9 @@
 //! What comes as a package gets manifest and tag in the transaction of its row, and loses them in the transaction that removes it
 //! (`twin.rs`). What happens to tags, by whatever way, leaves an order in its transaction; `reflect.rs` carries it out by looking
 //! where the tag points now, so it may run late and twice.
+//!
+//! A repository that lists packages may go, and its artifacts stay: what lists them has no say over who pulls them. One that is made anew
+//! lists what lies there already.
 
 mod reflect;
 mod twin;
@@ -15,7 +18,9 @@ use std::sync::Arc;
 
 use wharf_types::{FormatName, RepoName, Tag};
 
-pub(crate) use reflect::{Order, REFLECT, ask_to_reflect, reflect_manifest, reflect_move};
+pub(crate) use reflect::{
+    Order, REFLECT, artifacts_of, ask_to_reflect, ask_to_reflect_below, reflect_manifest, reflect_move,
+};
 pub(crate) use twin::{Companion, Twin, attach, put_twin, remove_twin};
 
 use crate::{Format, InspectError};

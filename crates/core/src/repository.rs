@@ -5,7 +5,7 @@ use wharf_db::catalog::{audit, events, projects, repositories};
 use wharf_db::{Durability, Tx};
 use wharf_types::{FormatName, ProjectName, RepoName, Timestamp};
 
-use crate::artifact::ask_to_reflect;
+use crate::artifact::{Shown, artifacts_of, ask_to_reflect, ask_to_reflect_below};
 use crate::recycle::{self, Deletion};
 use crate::tag_rule::RuleBook;
 use crate::{Actor, Core, Error, Result};
@@ -69,6 +69,8 @@ struct Listing {
 struct Ensure {
     target: Target,
     actor: Actor,
+    /// The form in which its packages lie elsewhere, if they have one.
+    shown: Option<Shown>,
     at: Timestamp,
 }
 
@@ -92,8 +94,13 @@ impl Core {
                 return Ok(found.id);
             }
         }
-        let args = Ensure { target: target.clone(), actor: actor.clone(), at: self.inner.clock.now() };
-        self.inner.db.write(Durability::Full, args, |tx, e| Box::pin(ensure(tx, e))).await
+        let shown = self.inner.rules.doors().shown_by(target.format.as_str());
+        let args = Ensure { target: target.clone(), actor: actor.clone(), shown, at: self.inner.clock.now() };
+        let id = self.inner.db.write(Durability::Full, args, |tx, e| Box::pin(ensure(tx, e))).await?;
+        if shown.is_some() {
+            self.inner.work.notify_one();
+        }
+        Ok(id)
     }
 
     /// Up to `limit` repositories that `identity` may see, by name after `after`. With `filled`, only those that hold a manifest.
@@ -183,11 +190,12 @@ impl Core {
         Ok(Repository { format: target.format.as_str().to_owned(), name: row.name, created_at: row.created_at })
     }
 
-    /// Takes a repository and everything in it out of sight and into the bin. When its time there is up, everything goes.
+    /// Takes a repository and everything in it out of sight and into the bin. When its time there is up, everything goes. What is left
+    /// are the first hundred repositories that have its packages as artifacts: those stay.
     ///
     /// # Errors
     /// [`Error::RepositoryUnknown`], and [`Error::Rule`] if a rule of the project keeps one of its tags, unless `force` is set.
-    pub async fn delete_repository(&self, target: &Target, force: bool, actor: &Actor) -> Result<()> {
+    pub async fn delete_repository(&self, target: &Target, force: bool, actor: &Actor) -> Result<Vec<RepoName>> {
         let at = self.inner.clock.now();
         // Without a bin the entry is there all the same, its time up: by it everything goes.
         let until = self.kept_until(at).unwrap_or(at);
@@ -198,7 +206,7 @@ impl Core {
 }
 
 async fn ensure(tx: &mut Tx<'_>, args: &Ensure) -> Result<i64> {
-    let Ensure { target, actor, at } = args;
+    let Ensure { target, actor, shown, at } = args;
     let name = target.name.project();
     let project = match projects::find(tx, name).await? {
         Some(project) if target.creates_project && !crate::project::is_maker(tx, project.id, actor).await? => {
@@ -211,11 +219,14 @@ async fn ensure(tx: &mut Tx<'_>, args: &Ensure) -> Result<i64> {
     let (id, made) = repositories::ensure(tx, project.id, target.format, &target.name, *at).await?;
     if made {
         audit::append(tx, &actor.did("repository.create", &target.name, *at)).await?;
+        if let Some(shown) = shown {
+            ask_to_reflect_below(tx, *shown, (id, &target.name), *at).await?;
+        }
     }
     Ok(id)
 }
 
-async fn delete(tx: &mut Tx<'_>, removal: &Removal) -> Result<()> {
+async fn delete(tx: &mut Tx<'_>, removal: &Removal) -> Result<Vec<RepoName>> {
     let Removal { target, actor, rules, force, at, until } = removal;
     let row = target.require(tx).await?;
     if !force {
@@ -229,7 +240,9 @@ async fn delete(tx: &mut Tx<'_>, removal: &Removal) -> Result<()> {
     let mut entry = actor.did("repository.delete", &target.name, *at);
     entry.detail = force.then(|| "forced: no rule for tags was asked".to_owned());
     audit::append(tx, &entry).await?;
-    tell(tx, "repository.deleted", target, *at).await
+    tell(tx, "repository.deleted", target, *at).await?;
+    let Some(shown) = rules.doors().shown_by(target.format.as_str()) else { return Ok(Vec::new()) };
+    artifacts_of(tx, shown, (row.id, &row.name)).await
 }
 
 /// Writes the event that tells of a change to a repository.

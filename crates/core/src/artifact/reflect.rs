@@ -27,6 +27,9 @@ pub(crate) struct Order {
     name: RepoName,
     /// One tag, or all of them.
     tag: Option<Tag>,
+    /// Whether repository and name are those of the format that lists packages, and everything below is meant.
+    #[serde(default)]
+    below: bool,
 }
 
 impl Order {
@@ -36,7 +39,10 @@ impl Order {
 
     /// What it is about, for people.
     pub(crate) fn subject(payload: &str) -> Option<String> {
-        let Self { name, tag, .. } = Self::read(payload).ok()?;
+        let Self { name, tag, below, .. } = Self::read(payload).ok()?;
+        if below {
+            return Some(format!("{name}/*"));
+        }
         Some(tag.map_or_else(|| name.to_string(), |tag| format!("{name}:{tag}")))
     }
 }
@@ -53,9 +59,54 @@ pub(crate) async fn ask_to_reflect(
         return Ok(());
     }
     let key = format!("{}/{repository}/{}/{}", shown.by, name.canonical(), tag.map(Tag::as_str).unwrap_or_default());
-    let order = Order { shown_by: shown.by.to_string(), repository, name: name.clone(), tag: tag.cloned() };
-    let payload = serde_json::to_string(&order).map_err(|error| Error::Inconsistent(error.to_string()))?;
-    Ok(jobs::enqueue(tx, REFLECT, &key, &payload, at, at).await?)
+    enqueue(tx, &key, &order(shown, (repository, name), tag), at).await
+}
+
+/// The same for every artifact that a repository, which was just made, is to list: it may have lain there for long.
+pub(crate) async fn ask_to_reflect_below(
+    tx: &mut Tx<'_>,
+    shown: Shown,
+    (repository, name): (i64, &RepoName),
+    at: Timestamp,
+) -> Result<()> {
+    let key = format!("{}/{repository}/{}/*", shown.by, name.canonical());
+    enqueue(tx, &key, &Order { below: true, ..order(shown, (repository, name), None) }, at).await
+}
+
+fn order(shown: Shown, (repository, name): (i64, &RepoName), tag: Option<&Tag>) -> Order {
+    Order { shown_by: shown.by.to_string(), repository, name: name.clone(), tag: tag.cloned(), below: false }
+}
+
+async fn enqueue(tx: &mut Tx<'_>, key: &str, order: &Order, at: Timestamp) -> Result<()> {
+    let payload = serde_json::to_string(order).map_err(|error| Error::Inconsistent(error.to_string()))?;
+    Ok(jobs::enqueue(tx, REFLECT, key, &payload, at, at).await?)
+}
+
+/// The first hundred repositories that hold as artifacts what a repository lists.
+pub(crate) async fn artifacts_of(tx: &mut Tx<'_>, shown: Shown, (id, name): (i64, &RepoName)) -> Result<Vec<RepoName>> {
+    let mut found = Vec::new();
+    for row in artifacts_below(tx, shown, name, "", 100).await? {
+        let Some((_, package)) = view_of(&row.name).filter(|(view, _)| view.full() == name.full()) else { continue };
+        if !packages::named(tx, id, (&package, None), "", 1).await?.is_empty() {
+            found.push(row.name);
+        }
+    }
+    Ok(found)
+}
+
+/// Up to `limit` repositories that hold artifacts of what this repository lists, by name after `after`.
+async fn artifacts_below(
+    tx: &mut Tx<'_>,
+    shown: Shown,
+    view: &RepoName,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<repositories::Repository>> {
+    let prefix = format!("{}/", view.full());
+    let begin = if after.is_empty() { prefix.as_str() } else { after };
+    let mut rows = repositories::page(tx, shown.form.format().as_str(), None, true, begin, limit).await?;
+    rows.retain(|row| row.name.canonical().starts_with(&prefix));
+    Ok(rows)
 }
 
 /// Asks for it if one of the manifests, between which a tag has moved, is an artifact that some format lists. `known` saves a look
@@ -128,6 +179,9 @@ impl Core {
     pub(crate) async fn reflect(&self, payload: &str) -> Result<()> {
         let order = Order::read(payload)?;
         let Some(shown) = self.inner.rules.doors().shown_by(&order.shown_by) else { return Ok(()) };
+        if order.below {
+            return self.reflect_below(shown, &order).await;
+        }
         let Some((view, name)) = view_of(&order.name) else { return Ok(()) };
         let view = Target::new(shown.by, view);
         if let Some(tag) = &order.tag {
@@ -144,6 +198,32 @@ impl Core {
             }
         }
         self.reflect_all_tags(shown, &order, &view, &name).await
+    }
+
+    async fn reflect_below(&self, shown: Shown, whole: &Order) -> Result<()> {
+        let target = Target::new(shown.by, whole.name.clone());
+        let mut after = String::new();
+        loop {
+            let args = (shown, whole, after.as_str());
+            let page = self.inner.db.read(&args, |tx, (shown, whole, after)| {
+                Box::pin(async move {
+                    // Whoever has deleted the repository meanwhile shall not have it back.
+                    if !repositories::living(tx, whole.repository).await?.is_some_and(|row| row.name == whole.name) {
+                        return Ok(Vec::new());
+                    }
+                    artifacts_below(tx, *shown, &whole.name, after, PAGE as i64).await
+                })
+            });
+            let page: Vec<repositories::Repository> = page.await?;
+            let Some(last) = page.last() else { return Ok(()) };
+            last.name.canonical().clone_into(&mut after);
+            for row in &page {
+                if let Some((_, name)) = view_of(&row.name).filter(|(view, _)| view.full() == whole.name.full()) {
+                    let one = order(shown, (row.id, &row.name), None);
+                    self.reflect_all_tags(shown, &one, &target, &name).await?;
+                }
+            }
+        }
     }
 
     async fn reflect_all_tags(&self, shown: Shown, order: &Order, view: &Target, name: &str) -> Result<()> {

@@ -49,6 +49,9 @@ pub(super) struct Created<T>(pub(super) String, pub(super) T);
 /// It was done, and there is nothing to say about it.
 pub(super) struct Done;
 
+/// The same, where there may be something to say: then it is answered with 200.
+pub(super) struct DoneOr<T>(pub(super) Option<T>);
+
 /// Bytes that were made before, of this media type.
 pub(super) struct Ready(pub(super) &'static str, pub(super) bytes::Bytes);
 
@@ -98,6 +101,21 @@ impl Output for Done {
 
     fn reply(self) -> Result<Reply, Problem> {
         Ok(Reply { status: Self::STATUS, content: None, location: None })
+    }
+}
+
+impl<T: Serialize + ToSchema + Send> Output for DoneOr<T> {
+    const STATUS: StatusCode = StatusCode::NO_CONTENT;
+
+    fn form() -> Option<Form> {
+        None
+    }
+
+    fn reply(self) -> Result<Reply, Problem> {
+        match self.0 {
+            Some(said) => Json(said).reply(),
+            None => Done.reply(),
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 use wharf_core::Error;
 use wharf_types::{FormatName, ProjectName, Timestamp};
 
-use super::answer::Done;
+use super::answer::DoneOr;
 use super::body::{Json, Nothing};
 use super::call::format_named;
 use super::endpoint::{Ask, Parameter};
@@ -80,11 +80,20 @@ pub(super) async fn show(ask: Ask<'_>, _: Nothing) -> Result<Json<Repository>, P
     Ok(Json(ask.core.repository(&ask.repository()?).await?.into()))
 }
 
-pub(super) async fn delete(ask: Ask<'_>, _: Nothing) -> Result<Done, Problem> {
+/// What is left of a deleted repository.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Deleted {
+    /// Repositories of OCI artifacts that have its packages too, and stay: a hundred at most.
+    staying: Vec<String>,
+}
+
+pub(super) async fn delete(ask: Ask<'_>, _: Nothing) -> Result<DoneOr<Deleted>, Problem> {
     let force = ask.parameter::<bool>("force")?.unwrap_or(false);
-    ask.core.delete_repository(&ask.repository()?, force, &ask.actor()).await.map_err(|error| match error {
+    let deleted = ask.core.delete_repository(&ask.repository()?, force, &ask.actor()).await;
+    let staying = deleted.map_err(|error| match error {
         Error::Rule(_) => Problem::from(error).hint("an owner may say `force` to delete the repository all the same"),
         other => other.into(),
     })?;
-    Ok(Done)
+    let staying: Vec<String> = staying.iter().map(|name| name.canonical().to_owned()).collect();
+    Ok(DoneOr((!staying.is_empty()).then_some(Deleted { staying })))
 }

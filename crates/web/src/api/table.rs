@@ -161,7 +161,7 @@ fn content() -> Vec<Endpoint> {
     vec![
         row(GET, "/api/v1/repositories", "repositories.list", Catalog, repositories::list, "Repositories by name").query(&repositories::FILTER),
         row(GET, "/api/v1/repositories/{format}/{repository+}", "repositories.show", Repository(View), repositories::show, "A repository"),
-        row(DELETE, "/api/v1/repositories/{format}/{repository+}", "repositories.delete", Repository(Govern), repositories::delete, "Deletes a repository with everything in it").query(&repositories::FORCE),
+        row(DELETE, "/api/v1/repositories/{format}/{repository+}", "repositories.delete", Repository(Govern), repositories::delete, "Deletes a repository with everything in it; with 200 it names repositories of artifacts that stay").query(&repositories::FORCE),
         row(GET, "/api/v1/repositories/{format}/{repository+}/-/bin", "bin.list-repository", Repository(Delete), bin::of_repository, "What was deleted in a repository and can be restored, newest first").query(&PAGE),
         row(POST, "/api/v1/repositories/{format}/{repository+}/-/bin/{entry}/restore", "bin.restore", Repository(Delete), bin::restore, "Restores an entry of the bin; a repository needs an owner"),
         row(DELETE, "/api/v1/repositories/{format}/{repository+}/-/bin/{entry}", "bin.empty", Repository(Govern), bin::empty, "Ends an entry of the bin before its time: it cannot be restored any more"),

@@ -62,7 +62,12 @@ impl Args {
                     async |client: &Client| progress::during(&format!("deleting {name}"), client.send(&call)).await;
                 let answer: Value = remote.run(work)?;
                 match remote.output {
-                    Output::Table => out::line(format!("repository {name} is deleted")),
+                    Output::Table => {
+                        out::line(format!("repository {name} is deleted"));
+                        for artifact in answer["staying"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+                            out::line(format!("what it listed of oci/{artifact} can still be pulled from there"));
+                        }
+                    }
                     Output::Json => out::line(answer.to_string()),
                 }
                 Ok(())

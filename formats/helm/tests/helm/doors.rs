@@ -18,6 +18,8 @@ on_every_database! {
     a_provenance_file_goes_through_both_doors,
     deleting_through_one_door_deletes_behind_the_other,
     what_comes_back_is_listed_again,
+    a_deleted_repository_leaves_its_artifacts_and_says_so,
+    a_new_repository_lists_the_artifacts_that_lie_there,
     a_tag_that_moves_takes_the_index_along,
     the_same_rules_hold_at_both_doors,
     what_is_no_such_chart_is_an_artifact_only,
@@ -177,6 +179,43 @@ async fn what_comes_back_is_listed_again(server: &TestServer) {
     assert!(museum.listed().await.is_empty());
     restore().await;
     assert_eq!(museum.listed().await, ["a 1.0.0"]);
+}
+
+async fn a_deleted_repository_leaves_its_artifacts_and_says_so(server: &TestServer) {
+    let (museum, admin) = (Museum::new(server, "team/charts"), server.admin());
+    museum.add(&chart("a", "1.0.0")).await;
+    push(&admin, "team/charts/b", &chart("b", "1.0.0"), "1.0.0", None).await;
+    push(&admin, "team/charts-of-others/c", &chart("c", "1.0.0"), "1.0.0", None).await;
+    push(&admin, "team/charts/deeper/d", &chart("d", "1.0.0"), "1.0.0", None).await;
+    wharf_testkit::Image::new().layer("no chart").push(&admin, "team/charts/image:v1").await;
+    work(server).await;
+    let deleted = admin.delete("/api/v1/repositories/helm/team/charts").await;
+    assert_eq!(deleted.assert_status(200).json()["staying"], json!(["team/charts/a", "team/charts/b"]));
+    museum.get("charts/a-1.0.0.tgz").await.assert_status(404);
+    assert_eq!(status(server, "team/charts/a", "1.0.0").await, 200);
+    // It does not come back by itself, and what is in the bin comes back as it was.
+    work(server).await;
+    admin.get("/api/v1/repositories/helm/team/charts").await.assert_status(404);
+    let bin = admin.get("/api/v1/bin?limit=1").await.assert_status(200).json();
+    let entry = bin["items"][0]["id"].as_i64().expect("an entry");
+    let path = format!("/api/v1/repositories/helm/team/charts/-/bin/{entry}/restore");
+    admin.post_json(&path, &json!({})).await.assert_status(200);
+    assert_eq!(museum.listed().await, ["a 1.0.0", "b 1.0.0"]);
+    admin.delete("/api/v1/repositories/oci/team/charts/a").await.assert_status(204);
+}
+
+async fn a_new_repository_lists_the_artifacts_that_lie_there(server: &TestServer) {
+    let (museum, admin) = (Museum::new(server, "team/charts"), server.admin());
+    for name in ["a", "b"] {
+        push(&admin, &format!("team/charts/{name}"), &chart(name, "1.0.0"), "1.0.0", None).await;
+        push(&admin, &format!("team/charts/{name}"), &chart(name, "2.0.0"), "2.0.0", None).await;
+    }
+    wharf_testkit::Image::new().layer("no chart").push(&admin, "team/charts/image:v1").await;
+    push(&admin, "team/charts/deeper/d", &chart("d", "1.0.0"), "1.0.0", None).await;
+    work(server).await;
+    admin.delete("/api/v1/repositories/helm/team/charts").await.assert_status(200);
+    museum.add(&chart("c", "1.0.0")).await;
+    assert_eq!(museum.listed().await, ["a 2.0.0", "a 1.0.0", "b 2.0.0", "b 1.0.0", "c 1.0.0"]);
 }
 
 async fn a_tag_that_moves_takes_the_index_along(server: &TestServer) {
