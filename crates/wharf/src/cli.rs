@@ -53,6 +53,8 @@ enum Command {
     Keyring(command::key::Keyring),
     /// Sends package files to a repository.
     Push(command::push::Args),
+    /// Brings in what another server holds: an APT tree, a YUM repository, a folder of charts, the storage of a registry.
+    Import(command::import::Args),
     /// Says how to use a repository, in lines to copy.
     Setup(command::setup::Args),
     /// Snapshots of what a repository lists: made, compared, published, rolled back.
@@ -106,6 +108,7 @@ impl Cli {
             Command::Key(args) => args.run(),
             Command::Keyring(args) => args.run(),
             Command::Push(args) => args.run(),
+            Command::Import(args) => args.run(),
             Command::Setup(args) => args.run(),
             Command::Snapshot(args) => args.run(),
             Command::Gc(args) => args.run(),

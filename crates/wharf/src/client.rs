@@ -20,6 +20,7 @@ use crate::out;
 pub(crate) use call::Call;
 use call::Content;
 use credentials::Credentials;
+pub(crate) use problem::{refused, unreachable};
 
 /// How results are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -175,6 +176,11 @@ impl Client {
             return Err(problem::refused(&self.base, status, &content, what));
         }
         Ok(Sent { new: status != reqwest::StatusCode::OK, status: status.as_u16() })
+    }
+
+    /// A request to a path, with the proof of who asks.
+    pub(crate) fn request(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
+        self.proven(self.http.request(method, format!("{}{path}", self.base)))
     }
 
     fn proven(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {

@@ -10,6 +10,7 @@ pub(crate) mod db;
 pub(crate) mod gc;
 pub(crate) mod grant;
 pub(crate) mod group;
+pub(crate) mod import;
 pub(crate) mod job;
 pub(crate) mod key;
 pub(crate) mod login;

@@ -37,6 +37,17 @@ impl Failure {
         Self { hint: Some(hint.to_string()), ..self }
     }
 
+    /// What to do about it, where nothing else was said.
+    #[must_use]
+    pub(crate) fn or_hint(self, hint: impl fmt::Display) -> Self {
+        if self.hint.is_some() { self } else { self.hint(hint) }
+    }
+
+    /// What happened, without what to do about it.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     /// 1 if it failed, 2 if it was wrongly asked for.
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self.kind {

@@ -6,6 +6,7 @@
 
 mod deb;
 mod error;
+mod foreign;
 mod form;
 mod index;
 mod name;
@@ -32,6 +33,7 @@ use wharf_types::FormatName;
 use wharf_wire::{Body, Context, Protocol, Scheme};
 
 pub use error::Error;
+pub use foreign::{Foreign, ForeignFile, ForeignRelease, Table};
 pub use name::{Component, Distribution, InvalidPart};
 pub use operation::{Called, Dialect, Op, Spot, Upload};
 pub use settings::InvalidSettings;

@@ -78,13 +78,15 @@ impl Settings {
         Ok(settings)
     }
 
+    /// Whether a text can be a field of Release.
+    pub(crate) fn can_say(text: &str) -> bool {
+        !text.trim().is_empty() && text.len() <= 200 && !text.contains(char::is_control)
+    }
+
     fn check(&self, of_distribution: bool) -> Result<(), InvalidSettings> {
         let wrong = |what: String| Err(InvalidSettings(what));
         for (name, text) in self.texts() {
-            if text
-                .as_ref()
-                .is_some_and(|text| text.trim().is_empty() || text.len() > 200 || text.contains(char::is_control))
-            {
+            if text.as_ref().is_some_and(|text| !Self::can_say(text)) {
                 return wrong(format!("{name} is not 1 to 200 bytes in one line"));
             }
         }

@@ -6,7 +6,7 @@ mod groups;
 mod modules;
 pub(crate) mod xml;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 
 use sha2::{Digest, Sha256};
@@ -31,7 +31,8 @@ pub enum Extra {
 }
 
 impl Extra {
-    pub(crate) const ALL: [Self; 3] = [Self::Advisory, Self::Groups, Self::Module];
+    /// All there are.
+    pub const ALL: [Self; 3] = [Self::Advisory, Self::Groups, Self::Module];
 
     /// The part of the repository that lists them, and their folder.
     pub(crate) fn part(self) -> &'static str {
@@ -43,7 +44,7 @@ impl Extra {
     }
 
     /// The file that clients read.
-    pub(crate) fn file(self) -> &'static str {
+    pub fn file(self) -> &'static str {
         match self {
             Self::Advisory => "updateinfo.xml",
             Self::Groups => "comps.xml",
@@ -75,6 +76,20 @@ impl Extra {
             Self::Groups => Ok(vec![text.to_owned()]),
             Self::Module => Ok(modules::documents(text)),
         }
+    }
+
+    /// Whether a file of this kind says all that another one says, in the same words.
+    ///
+    /// # Errors
+    /// If one of them cannot be read.
+    pub fn covers(self, all: &str, some: &str) -> Result<bool, InspectError> {
+        let parts = |text| match self {
+            Self::Groups => xml::children(text, "comps", None),
+            _ => self.split(text),
+        };
+        let all = parts(all)?;
+        let known: BTreeSet<&str> = all.iter().map(|part| part.trim()).collect();
+        Ok(parts(some)?.iter().all(|part| known.contains(part.trim())))
     }
 
     /// What all parts of this name begin with. A new one is written beside the old, so that there is always one.

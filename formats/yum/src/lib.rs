@@ -32,6 +32,7 @@ use wharf_wire::{Body, Context, Protocol, Scheme, chunks};
 pub use error::Error;
 pub use extra::Extra;
 pub use operation::{Dialect, Op};
+pub use package::path_of;
 
 /// The format's name.
 pub const NAME: FormatName = FormatName::new("yum");

@@ -17,7 +17,8 @@ use wharf_core::{Contents, InspectError};
 
 pub(crate) use describe::{FILELISTS, OTHER, PRIMARY, filled};
 use identity::Identity;
-pub(crate) use identity::{path_of, place_of};
+pub use identity::path_of;
+pub(crate) use identity::place_of;
 use signature::Signer;
 
 /// What a package says before its payload.

@@ -25,23 +25,29 @@ pub(super) fn told(base: &str, status: StatusCode, content: &[u8]) -> Failure {
     };
     let failure = Failure::new(message);
     match told.hint {
-        _ if status == StatusCode::UNAUTHORIZED => {
-            failure.hint(format!("run `wharf login {base}` again, or check WHARF_TOKEN"))
-        }
+        _ if status == StatusCode::UNAUTHORIZED => failure.hint(sign_in(base)),
         Some(hint) => failure.hint(hint),
         None => failure,
     }
 }
 
+fn sign_in(base: &str) -> String {
+    format!("run `wharf login {base}` again, or check WHARF_TOKEN")
+}
+
 /// A format refused a file, in words of its own.
-pub(super) fn refused(base: &str, status: StatusCode, content: &[u8], what: &str) -> Failure {
+pub(crate) fn refused(base: &str, status: StatusCode, content: &[u8], what: &str) -> Failure {
     const LONGEST: usize = 500;
-    if serde_json::from_slice::<Told>(content).is_ok() || status == StatusCode::UNAUTHORIZED {
+    if serde_json::from_slice::<Told>(content).is_ok() {
         return told(base, status, content);
     }
     let said: String =
         String::from_utf8_lossy(content).trim().chars().filter(|c| !c.is_control()).take(LONGEST).collect();
-    Failure::new(format!("{what} was not taken ({status}): {said}"))
+    let failure = Failure::new(format!("{what} was not taken ({status}): {said}"));
+    match status {
+        StatusCode::UNAUTHORIZED => failure.hint(sign_in(base)),
+        _ => failure,
+    }
 }
 
 /// The server answered something else than the API does.
@@ -50,7 +56,7 @@ pub(super) fn no_wharf(base: &str) -> Failure {
 }
 
 /// There was no answer.
-pub(super) fn unreachable(base: &str, error: &reqwest::Error) -> Failure {
+pub(crate) fn unreachable(base: &str, error: &reqwest::Error) -> Failure {
     let mut reason = error.to_string();
     let mut source = error.source();
     // The innermost cause says what happened; the outer ones say that something did.

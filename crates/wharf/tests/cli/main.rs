@@ -8,6 +8,7 @@ mod commands;
 mod configuration;
 mod directions;
 mod harness;
+mod import;
 mod lifecycle;
 mod packages;
 mod permissions;

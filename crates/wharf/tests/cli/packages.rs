@@ -3,7 +3,7 @@
 use crate::harness::Place;
 
 /// An ustar archive (POSIX.1) of one file.
-fn tar(name: &str, content: &str) -> Vec<u8> {
+pub(crate) fn tar(name: &str, content: &str) -> Vec<u8> {
     let mut header = [0_u8; 512];
     header[..name.len()].copy_from_slice(name.as_bytes());
     header[100..108].copy_from_slice(b"0000644\0");
@@ -20,7 +20,7 @@ fn tar(name: &str, content: &str) -> Vec<u8> {
 }
 
 /// A package without files (deb(5)).
-fn deb(name: &str, version: &str) -> Vec<u8> {
+pub(crate) fn deb(name: &str, version: &str) -> Vec<u8> {
     let control = format!(
         "Package: {name}\nVersion: {version}\nArchitecture: all\nMaintainer: a <a@example.org>\nDescription: a test\n"
     );

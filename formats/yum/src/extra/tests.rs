@@ -69,3 +69,21 @@ fn a_stream_of_modules_is_taken_apart() {
         assert!(refused.0.contains(why), "{text}: {refused}");
     }
 }
+
+#[test]
+fn a_file_covers_what_it_says_in_the_same_words() {
+    let all = "<updates>\n<update><id>a</id></update>\n  <update><id>b</id></update></updates>";
+    for (some, covered) in [
+        ("<updates><update><id>b</id></update></updates>", true),
+        ("<updates><update><id>c</id></update></updates>", false),
+        ("<updates><update><id>b</id></update><update><id>b</id><title/></update></updates>", false),
+        ("<updates/>", true),
+    ] {
+        assert_eq!(Extra::Advisory.covers(all, some).unwrap(), covered, "{some}");
+    }
+    let groups = |inner: &str| format!("<comps><group>{inner}</group></comps>");
+    assert!(Extra::Groups.covers(&groups("a"), &groups("a")).unwrap());
+    assert!(!Extra::Groups.covers(&groups("a"), &groups("b")).unwrap());
+    assert!(Extra::Module.covers("---\na: 1\n...\n---\nb: 1\n...\n", "---\nb: 1\n").unwrap());
+    assert!(Extra::Advisory.covers(all, "no XML").is_err());
+}

@@ -77,7 +77,7 @@ pub(crate) fn place_of(file_name: &str) -> Option<String> {
 }
 
 /// Where a package lies that is named by its parts; the version begins with an epoch if it has one, as `3:` or `3-`.
-pub(crate) fn path_of(name: &str, version: &str, arch: &str) -> Option<String> {
+pub fn path_of(name: &str, version: &str, arch: &str) -> Option<String> {
     let (epoch, version) = match version.split_once(':') {
         Some((epoch, version)) => (epoch, version),
         None if version.matches('-').count() == 2 => version.split_once('-')?,
