@@ -200,13 +200,17 @@ sign_changes 1.2
 DEBIAN_FRONTEND=noninteractive expect_ok aside / "$work/newcomer"
 expect_said 'Uploading wharf-signed_1.2_all.changes'
 wait_until 20 lists main/binary-all/Packages 'wharf-signed_1.2' || fail "what dput-ng brought is not listed"
-{
-  echo 'rm -rf /etc/apt/sources.list /etc/apt/sources.list.d/*'
-  setup_lines "$base" apt "install from it"
-  echo 'sudo apt-get install -qq wharf-page wharf-push wharf-signed=1.1'
-  echo 'cat /usr/share/wharf-test/wharf-*; stat -c "mode %a" /etc/apt/auth.conf.d/team-debs.conf'
-} >"$work/newcomer"
-expect_ok aside / "$work/newcomer"
+newcomer_installs() { # AND-THEN
+  {
+    echo 'rm -rf /etc/apt/sources.list /etc/apt/sources.list.d/*'
+    setup_lines "$base" apt "install from it"
+    echo 'sudo apt-get install -qq wharf-page wharf-push wharf-signed=1.1'
+    echo 'cat /usr/share/wharf-test/wharf-*'
+    echo "$1"
+  } >"$work/newcomer"
+  expect_ok aside / "$work/newcomer"
+}
+newcomer_installs 'stat -c "mode %a" /etc/apt/auth.conf.d/team-debs.conf'
 expect_said '^wharf-page 1.0$'
 expect_said '^wharf-push 1.0$'
 expect_said '^mode 600$'
@@ -260,3 +264,8 @@ expect_equal "uploads that failed" "" "$(grep -c failed "$work/many.log" | grep 
 echo "  $updates updates"
 expect_ok apt update
 expect_equal "candidate" 20.0 "$(policy wharf-many)"
+
+step "the setup page's lines where everybody may read"
+make_public team
+newcomer_installs 'test ! -e /etc/apt/auth.conf.d/team-debs.conf'
+expect_said '^wharf-page 1.0$'

@@ -207,3 +207,10 @@ sed -i 's/"appVersion": "1.1"/"appVersion": "1.10"/' "$work/theirs"
 # And a word y in a list is that word; helm's YAML takes it for a truth value and then writes it down as text.
 sed -i 's/^\( *\)"true"\(,\{0,1\}\)$/\1"y"\2/' "$work/theirs"
 diff "$work/theirs" "$work/ours" || fail "the indexes differ"
+
+step "the setup page's lines where everybody may read"
+make_public team
+export HELM_CONFIG_HOME=$work/public/config HELM_CACHE_HOME=$work/public/cache HELM_DATA_HOME=$work/public/data
+follow /helm/team/charts helm "install from it"
+grep -q -e --password "$work/lines" && fail "a password is asked for where nobody needs one"
+expect_ok helm template box team-charts/crate

@@ -159,18 +159,22 @@ tool_rpm dolly 1.0 1
 tool_rpm dolly 1.1 1
 follow /yum/team/el9 curl "upload a package" "$rpms/dolly-1.0-1.noarch.rpm"
 follow /yum/team/el9 wharf "push a file" "$rpms/dolly-1.1-1.noarch.rpm"
-for client in dnf4 dnf5; do
-  step "the setup page's lines on a machine with $client"
-  root=/
-  [ $client = dnf4 ] || root=$(readlink -f "$(dirname "$(command -v dnf5)")/../dnf5-root")
+newcomer_installs() { # CLIENT AND-THEN
+  local root=/
+  [ "$1" = dnf4 ] || root=$(readlink -f "$(dirname "$(command -v dnf5)")/../dnf5-root")
   {
     # The plugin that keeps packages wants createrepo_c, which this machine has not.
-    [ $client = dnf4 ] || echo 'ln -s dnf5 /usr/bin/dnf; sed -i "s/^enabled = host-only/enabled = 0/" /etc/dnf/libdnf5-plugins/local.conf'
+    [ "$1" = dnf4 ] || echo 'ln -s dnf5 /usr/bin/dnf; sed -i "s/^enabled = host-only/enabled = 0/" /etc/dnf/libdnf5-plugins/local.conf'
     setup_lines /yum/team/el9 dnf "install from it"
-    echo 'sudo dnf -y --repo=team-el9 install dolly; dolly; stat -c "mode %a" /etc/yum.repos.d/team-el9.repo'
+    echo 'sudo dnf -y --repo=team-el9 install dolly; dolly'
+    echo "$2"
   } >"$work/newcomer"
   expect_ok aside "$root" "$work/newcomer"
   expect_said '^dolly 1.1-1$'
+}
+for client in dnf4 dnf5; do
+  step "the setup page's lines on a machine with $client"
+  newcomer_installs "$client" 'stat -c "mode %a" /etc/yum.repos.d/team-el9.repo'
   expect_said '^mode 600$'
 done
 [ ! -e /etc/yum.repos.d/team-el9.repo ] || fail "the machine itself was changed"
@@ -183,3 +187,7 @@ for client in dnf4 dnf_5; do
   repos=$work/zstd expect_ok "$client" "$work/$client-zstd" install pallet
   expect_equal "by Zstandard" "pallet 1.0-1" "$(says "$work/$client-zstd" pallet)"
 done
+
+step "the setup page's lines where everybody may read"
+make_public team
+for client in dnf4 dnf5; do newcomer_installs "$client" '! grep -q password /etc/yum.repos.d/team-el9.repo'; done

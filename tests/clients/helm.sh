@@ -78,3 +78,8 @@ expect_ok helm pull "$charts/crate" --version 1.2.3 --plain-http -d "$work/anony
 # A chart that is already there would not be sent again, so this is one that is not.
 chart crate 1.4.0
 expect_fail "$refused" helm push "$work/crate-1.4.0.tgz" "$charts" --plain-http
+
+step "exactly the setup page's line"
+chart crate 9.0.0
+follow /oci/team/charts/crate helm "push a chart of this name" "$work/crate-9.0.0.tgz"
+expect_ok manifest_of team/charts/crate 9.0.0

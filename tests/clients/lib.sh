@@ -351,7 +351,8 @@ aside() { # ROOT FILE
     mount -t proc proc "$place/root/proc"
     # In a container these are mounts, which the copy does not have.
     for file in /etc/resolv.conf /etc/hosts; do cp -L --remove-destination "$file" "$place/root$file"; done
-    exec chroot "$place/root" env -C "$work" bash -euo pipefail "$lines"
+    # rpm of Debian keeps its database in the home folder.
+    exec chroot "$place/root" env -C "$work" HOME=/root bash -euo pipefail "$lines"
   ' aside "$work" "$1" "$2"
 }
 
