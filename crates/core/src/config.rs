@@ -53,6 +53,8 @@ pub struct Config {
     pub publish_delay: Duration,
     /// How long a worker holds a job without a sign of life before another takes it over.
     pub job_lease: Duration,
+    /// The same for publications, which people wait for.
+    pub publish_lease: Duration,
     /// How often a job is tried before it is given up.
     pub job_attempts: u64,
     /// How often an idle worker looks for jobs that other processes have asked for.
@@ -90,6 +92,7 @@ impl Default for Config {
             manifest_wait: Duration::from_secs(10),
             publish_delay: Duration::from_millis(200),
             job_lease: Duration::from_secs(60),
+            publish_lease: Duration::from_secs(10),
             job_attempts: 12,
             job_poll: Duration::from_secs(2),
             scrub: crate::Scrubbing::default(),

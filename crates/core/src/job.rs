@@ -106,11 +106,10 @@ impl Core {
     /// Those of the database; what goes wrong in the job itself is written to its row.
     pub async fn run_one(&self, holder: &str) -> Result<bool> {
         let now = self.inner.clock.now();
-        let args = (holder.to_owned(), now, self.inner.config.job_lease);
-        let leased = self
-            .inner
-            .db
-            .write(Durability::Relaxed, args, |tx, (holder, now, span)| Box::pin(jobs::lease(tx, holder, *now, *span)));
+        let args = (holder.to_owned(), now, self.leases());
+        let leased = self.inner.db.write(Durability::Relaxed, args, |tx, (holder, now, spans)| {
+            Box::pin(jobs::lease(tx, holder, *now, *spans))
+        });
         let Some(job) = leased.await.map_err(Error::from)? else { return Ok(false) };
         let panicked = |_| Err(Error::Inconsistent("the job panicked".into()));
         let handled = std::panic::AssertUnwindSafe(self.handle(&job)).catch_unwind();
@@ -126,6 +125,10 @@ impl Core {
         self.settle(job, holder, outcome).await?;
         self.announce_publication();
         Ok(true)
+    }
+
+    fn leases(&self) -> jobs::Spans<'static> {
+        jobs::Spans { others: self.inner.config.job_lease, of: (PUBLISH, self.inner.config.publish_lease) }
     }
 
     async fn handle(&self, job: &jobs::Job) -> Result<()> {
@@ -144,9 +147,10 @@ impl Core {
 
     /// Ends only when the lease is lost: then somebody else does the job.
     async fn keep_lease(self, job: jobs::Job, holder: String) {
+        let span = self.leases().of(&job.kind);
         loop {
-            tokio::time::sleep(self.inner.config.job_lease / 3).await;
-            let args = (job.id, holder.clone(), self.inner.config.job_lease);
+            tokio::time::sleep(span / 3).await;
+            let args = (job.id, holder.clone(), span);
             let kept = self.inner.db.write(Durability::Relaxed, args, |tx, (id, holder, span)| {
                 Box::pin(jobs::heartbeat(tx, *id, holder, *span))
             });

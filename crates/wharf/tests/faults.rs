@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use wharf_faults::{On, away, drill, full_disk, kill, linear};
+use wharf_faults::{On, away, drill, full_disk, kill, linear, publish};
 
 fn program() -> PathBuf {
     env!("CARGO_BIN_EXE_wharf").into()
@@ -43,4 +43,18 @@ async fn what_was_acknowledged_outlives_kills_of_two_servers_on_a_bucket_and_pos
 async fn what_was_acknowledged_before_a_backup_is_there_after_a_restore() {
     let options = drill::Options { seconds: 3, clients: 8, on: On::FilesSqlite, seed: None };
     drill::run(program(), options).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clients_that_update_while_others_upload_and_servers_are_killed_see_whole_indexes() {
+    let options = publish::Options {
+        kills: 3,
+        on: On::S3Postgres,
+        uploaders: 8,
+        packages: 6,
+        readers: 4,
+        programs: Vec::new(),
+        seed: None,
+    };
+    publish::run(program(), options).await.unwrap();
 }

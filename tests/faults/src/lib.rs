@@ -13,6 +13,7 @@ mod goods;
 pub mod kill;
 pub mod linear;
 mod process;
+pub mod publish;
 mod registry;
 mod relay;
 mod remains;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
-use wharf_faults::{away, drill, full_disk, kill, linear, soak};
+use wharf_faults::{away, drill, full_disk, kill, linear, publish, soak};
 
 /// Faults under load, and what must hold afterwards.
 #[derive(Debug, Parser)]
@@ -30,6 +30,8 @@ enum Fault {
     Linear(linear::Options),
     /// Backs up under load, restores to an empty place, and looks for everything.
     Drill(drill::Options),
+    /// Uploads packages and charts while clients update and servers are killed.
+    Publish(publish::Options),
     /// Everything at once for a long time: memory, file descriptors, errors.
     Soak(soak::Options),
 }
@@ -56,6 +58,7 @@ async fn run(cli: Cli) -> Result<()> {
         Fault::DatabaseAway(options) => away::run(program, options).await,
         Fault::Linear(options) => linear::run(program, options).await,
         Fault::Drill(options) => drill::run(program, options).await,
+        Fault::Publish(options) => publish::run(program, options).await,
         Fault::Soak(options) => soak::run(program, options).await,
     }
 }

@@ -59,24 +59,41 @@ pub async fn enqueue(
     Ok(())
 }
 
-/// Leases the job that has been due longest at `now`, if there is one, to `holder` for `span`. Two jobs of one kind and key
+/// For how long jobs are leased.
+#[derive(Debug, Clone, Copy)]
+pub struct Spans<'a> {
+    /// Any kind but these.
+    pub others: Duration,
+    /// One kind, and for how long it is leased.
+    pub of: (&'a str, Duration),
+}
+
+impl Spans<'_> {
+    /// For how long a job of this kind is leased.
+    pub fn of(&self, kind: &str) -> Duration {
+        if kind == self.of.0 { self.of.1 } else { self.others }
+    }
+}
+
+/// Leases the job that has been due longest at `now`, if there is one, to `holder`. Two jobs of one kind and key
 /// never run at once, so a job asked for while its twin runs waits for it. Leases are measured by the database's clock,
 /// because replicas' own need not agree.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn lease(tx: &mut Tx<'_>, holder: &str, now: Timestamp, span: Duration) -> Result<Option<Job>> {
+pub async fn lease(tx: &mut Tx<'_>, holder: &str, now: Timestamp, spans: Spans<'_>) -> Result<Option<Job>> {
     let here = tx.now().await?;
     let row = tx
         .query_opt(
-            "UPDATE jobs SET leased_by = ?1, leased_until = ?3, attempts = attempts + 1 WHERE id = (
+            "UPDATE jobs SET leased_by = ?1, leased_until = CASE WHEN kind = ?5 THEN CAST(?6 AS BIGINT) ELSE CAST(?3 AS BIGINT) END,
+               attempts = attempts + 1 WHERE id = (
                SELECT id FROM jobs j WHERE dead_at IS NULL AND due_at <= ?2
                  AND (leased_by IS NULL OR leased_until < ?4)
                  AND NOT EXISTS (SELECT 1 FROM jobs o WHERE o.kind = j.kind AND o.key = j.key AND o.id <> j.id
                                  AND o.leased_by IS NOT NULL AND o.leased_until >= ?4 AND o.dead_at IS NULL)
                ORDER BY due_at, id LIMIT 1)
              RETURNING id, kind, key, payload, attempts, last_error, due_at",
-            &[&holder, &now, &here.after(span), &here],
+            &[&holder, &now, &here.after(spans.others), &here, &spans.of.0, &here.after(spans.of.1)],
         )
         .await?;
     row.as_ref().map(job).transpose()

@@ -177,6 +177,7 @@ impl Config {
         set(&mut core.publish_delay, self.span("publish.delay"));
         set(&mut core.key_algorithm, self.text("publish.key").and_then(|word| word.parse().ok()));
         set(&mut core.job_lease, self.span("jobs.lease"));
+        set(&mut core.publish_lease, self.span("jobs.publish_lease"));
         set(&mut core.job_attempts, self.number("jobs.attempts"));
         set(&mut core.job_poll, self.span("jobs.poll"));
         set(&mut core.workers, self.number("jobs.workers"));

@@ -386,6 +386,12 @@ pub(crate) static SETTINGS: &[Setting] = &[
         Is("60s"),
         "How long a job is held without a sign of life before another worker takes it over.",
     ),
+    setting(
+        "jobs.publish_lease",
+        Span,
+        Is("10s"),
+        "The same for the publication of an index: who waits for one does not wait much longer where a server was killed.",
+    ),
     setting("jobs.poll", Span, Is("2s"), "How often an idle worker looks for jobs that other servers have asked for."),
     setting("log.format", Choice(&["text", "json"]), Is("text"), "How log lines look."),
     setting(

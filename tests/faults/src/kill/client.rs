@@ -249,12 +249,22 @@ impl Client {
                 self.book.unlinked(&repository, &digest, true);
             }
             Some(answer) if answer.status == 404 => self.book.saw_blob(&repository, &digest, false, sent)?,
-            Some(answer) if answer.status == 409 => ensure!(perhaps, "{}: {}", ask.url, answer.shown()),
+            Some(answer) if answer.status == 409 => {
+                ensure!(perhaps || self.names_a_forgotten_one(&answer), "{}: {}", ask.url, answer.shown());
+            }
             Some(answer) => bail!("{}: {}", ask.url, answer.shown()),
             None if named => {}
             None => self.book.unlinked(&repository, &digest, false),
         }
         Ok(())
+    }
+
+    /// Whether a refusal speaks of a manifest of long ago, of which nothing is known but that it was pushed: it may have come back
+    /// out of the bin.
+    fn names_a_forgotten_one(&self, answer: &Answer) -> bool {
+        let said: Value = serde_json::from_slice(answer.body.as_deref().unwrap_or_default()).unwrap_or_default();
+        let manifest = said["errors"][0]["detail"]["manifest"].as_str().unwrap_or_default();
+        self.book.was_pushed(manifest) && self.book.image(manifest).is_none()
     }
 
     async fn delete_repository(&mut self) -> Result<()> {

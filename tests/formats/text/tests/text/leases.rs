@@ -37,7 +37,7 @@ async fn work_that_keeps_its_thread_keeps_its_lease() {
 async fn keeps_its_lease(backend: Backend) {
     let lease = Duration::from_secs(3);
     let (options, made, go_on) = held();
-    let server = TestServer::start(options.backend(backend).core(|core: &mut Config| core.job_lease = lease)).await;
+    let server = TestServer::start(options.backend(backend).core(|core: &mut Config| core.publish_lease = lease)).await;
     let shelf = Shelf::new(&server, "team/notes");
     shelf.put("stable", note("a", "1").file()).await.assert_status(201);
     let core = server.core().clone();
@@ -50,6 +50,28 @@ async fn keeps_its_lease(backend: Backend) {
     go_on.send(()).expect("one that waits");
     assert!(soon(slow).await.expect("no panic").expect("a database"));
     assert_eq!(shelf.index("stable").await, index_of("stable", &[note("a", "1")]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn a_publication_whose_worker_died_is_taken_over_sooner_than_other_work() {
+    for backend in [Backend::Sqlite, Backend::Postgres] {
+        let (options, made, go_on) = held();
+        let spans = |core: &mut Config| {
+            core.job_lease = Duration::from_secs(3600);
+            core.publish_lease = Duration::from_millis(200);
+        };
+        let server = TestServer::start(options.backend(backend).core(spans)).await;
+        let shelf = Shelf::new(&server, "team/notes");
+        shelf.put("stable", note("a", "1").file()).await.assert_status(201);
+        let core = server.core().clone();
+        let died = tokio::spawn(async move { core.run_one("died").await });
+        soon(made.notified()).await;
+        died.abort();
+        go_on.send(()).expect("one that waits");
+        assert!(soon(died).await.expect_err("an end").is_cancelled());
+        eventually("another does the work", async || work(&server).await > 0).await;
+        assert_eq!(shelf.index("stable").await, index_of("stable", &[note("a", "1")]));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
