@@ -1,5 +1,6 @@
 //! The server's side of an import: asked first, and asked again where the way to it fails.
 
+use std::cell::Cell;
 use std::path::Path;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use wharf_types::Digest;
 use super::stop::{One, Stop};
 use crate::client::{Client, refused, unreachable};
 use crate::failure::Failure;
+use crate::out;
 
 /// Waits between tries: a server that is started anew is back within these.
 const WAITS: [u64; 5] = [1, 2, 4, 8, 16];
@@ -45,6 +47,8 @@ pub(super) fn encoded(path: &str) -> String {
 /// A server that is imported into.
 pub(super) struct Server<'a> {
     client: &'a Client,
+    /// Whether somebody was told that it is waited for.
+    waited: Cell<bool>,
 }
 
 /// A request.
@@ -103,7 +107,7 @@ impl Answer {
 
 impl<'a> Server<'a> {
     pub(super) fn new(client: &'a Client) -> Self {
-        Self { client }
+        Self { client, waited: Cell::default() }
     }
 
     /// Sends a request; an answer that is none of success is the end of what it was about, or of everything.
@@ -146,6 +150,8 @@ impl<'a> Server<'a> {
             | StatusCode::BAD_GATEWAY
             | StatusCode::SERVICE_UNAVAILABLE
             | StatusCode::GATEWAY_TIMEOUT => Stop::All(failure),
+            // There is no such repository for this account. A manifest is refused so, too, when it names what is not there.
+            StatusCode::NOT_FOUND if !contains(&answer.content, b"BLOB_UNKNOWN") => Stop::All(failure),
             _ => Stop::One(One::new(failure.message())),
         }
     }
@@ -165,6 +171,9 @@ impl<'a> Server<'a> {
                 (Err(_), Some(wait)) => Some(wait),
                 (_, None) => None,
             };
+            if again.is_some() && !self.waited.replace(true) {
+                out::note(format!("{} does not answer; it is asked again for half a minute", self.client.base()));
+            }
             match (again, tried) {
                 (Some(seconds), _) => tokio::time::sleep(Duration::from_secs(seconds)).await,
                 (None, Ok(answer)) => return Ok(answer),
@@ -227,6 +236,10 @@ impl<'a> Server<'a> {
         }
         Ok(answered)
     }
+}
+
+fn contains(content: &[u8], what: &[u8]) -> bool {
+    content.windows(what.len()).any(|window| window == what)
 }
 
 /// The end of an import that cannot go on, with what to do.

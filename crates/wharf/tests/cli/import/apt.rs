@@ -260,5 +260,19 @@ fn who_may_not_is_told_once() {
     let ended = place.run_with(&["import", "tree", "team/debs"], &[("WHARF_TOKEN", "nothing")], "");
     let refused = ended.refused(1);
     assert!(refused.contains("wharf login") && refused.lines().count() <= 3, "{refused}");
+
+    // Whoever may not see a repository, or not push to it, is not told so of each file.
+    place.run_with(&["user", "create", "bob", "--password-stdin"], &[], "a-long-password").ok();
+    let bob = Place::new();
+    bob.run_with(&["login", &server.url, "-u", "bob", "--password-stdin"], &[], "a-long-password").ok();
+    let folder = place.path("tree");
+    let folder = folder.to_str().unwrap();
+    for granted in [false, true] {
+        if granted {
+            place.run(&["grant", "add", "team", "bob", "puller"]).ok();
+        }
+        let refused = bob.run(&["import", folder, "team/debs"]).refused(1);
+        assert!(!refused.contains("not imported") && refused.lines().count() <= 3, "{refused}");
+    }
     server.stop();
 }
