@@ -20,7 +20,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 ];
 const FORMAT: &[&str] = &["types", "auth", "core", "wire"];
 /// What may use everything: the program, and what tests it from outside.
-const EVERYTHING: [&str; 3] = ["wharf", "testkit", "faults"];
+const EVERYTHING: [&str; 4] = ["wharf", "testkit", "faults", "fuzz"];
 /// Crates above core may test themselves with it.
 const ABOVE_CORE: [&str; 4] = ["wire", "web", "formats/*", "wharf"];
 
