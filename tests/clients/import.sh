@@ -10,9 +10,13 @@ architecture=$(dpkg --print-architecture)
 login() { printf '%s' "$password" | "$wharf" login "http://$registry" -u "$user" --password-stdin; }
 expect_ok login
 import() { "$wharf" import "$@"; }
-expect_nothing_to_send() { # FOLDER DESTINATION: and a count of what is there
+nothing_to_send() {
   expect_ok import "$@"
-  expect_said '^nothing to send: all [1-9][0-9]* are there already$'
+  grep -qE '^0 sent |^nothing to send' <<<"$said" || fail "something was sent again: $said"
+  grep -qE '^nothing to send: all [1-9][0-9]* are there already$' <<<"$said"
+}
+expect_nothing_to_send() { # FOLDER DESTINATION: and a count of what is there. Where it is listed is known once the index is published.
+  wait_until 20 nothing_to_send "$@" || fail "there is still something to do: $said"
 }
 for project in team old; do
   expect_ok web /api/v1/projects -X POST -H 'content-type: application/json' -d "{\"name\":\"$project\",\"public\":true}"
