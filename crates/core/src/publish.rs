@@ -49,7 +49,7 @@ const RECENT: Duration = Duration::from_secs(10 * 60);
 /// Dropped with one publication: as many as keep the number from growing, and no more than a client may wait for.
 const THINNED_AT_ONCE: i64 = 8;
 /// How long a request waits for what it did to be visible: less than proxies wait for an answer.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 struct Flip {
     repository: i64,

@@ -9,7 +9,6 @@ use wharf_db::catalog::{audit, events, generations, packages, placements, review
 use wharf_db::{Durability, Tx};
 use wharf_types::{Digest, SubjectName, Timestamp};
 
-use crate::publish::PATIENCE;
 use crate::repository::Target;
 use crate::{Actor, Core, Error, Result};
 
@@ -102,7 +101,7 @@ impl Core {
         actor: &Actor,
     ) -> Result<Snapshot> {
         for _ in 0..TRIES {
-            self.wait_until_published(target, channel, PATIENCE).await?;
+            self.wait_until_published(target, channel).await?;
             let change = self.snapshot_change(target, &name, channel, actor);
             let made = self.inner.db.write(Durability::Full, change, |tx, c| Box::pin(create(tx, c))).await?;
             if let Some(made) = made {

@@ -6,8 +6,6 @@ mod places;
 mod receive;
 mod settings;
 
-use std::time::Duration;
-
 use http::header::HeaderValue;
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
@@ -20,8 +18,6 @@ use crate::name::Distribution;
 use crate::{Call, Error, NAME};
 use answer::typed;
 
-/// How long a request waits for its index.
-const PATIENCE: Duration = Duration::from_secs(30);
 const BINARY: &str = "application/octet-stream";
 
 impl Call<'_> {
@@ -35,7 +31,7 @@ impl Call<'_> {
 
     /// Waits until the index of a distribution shows what was changed.
     async fn published(&self, target: &Target, distribution: &str) -> Result<(), Error> {
-        self.core.wait_until_published(target, distribution, PATIENCE).await.map_err(|error| match error {
+        self.core.wait_until_published(target, distribution).await.map_err(|error| match error {
             wharf_core::Error::NotPublished(_) => Error::NotPublished(error),
             other => other.into(),
         })

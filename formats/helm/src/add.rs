@@ -1,7 +1,6 @@
 //! Taking charts and provenance files in: as the body of a request, or in a form.
 
 use std::io;
-use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -17,9 +16,6 @@ use crate::operation::{Dialect, Kind};
 use crate::package::PROVENANCE;
 use crate::provenance::LARGEST;
 use crate::{Call, Error, NAME};
-
-/// How long `?wait=1` waits.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What an upload wants.
 pub(crate) struct Upload<'a> {
@@ -85,7 +81,7 @@ impl Call<'_> {
     }
 
     pub(crate) async fn published(&self, name: &RepoName) -> Result<(), Error> {
-        self.core.wait_until_published(&self.target(name), "", PATIENCE).await.map_err(|error| match error {
+        self.core.wait_until_published(&self.target(name), "").await.map_err(|error| match error {
             wharf_core::Error::NotPublished(_) => Error::NotPublished(error),
             other => other.into(),
         })

@@ -1,7 +1,5 @@
 //! Answers: packages, metadata, and how to use them.
 
-use std::time::Duration;
-
 use futures_util::TryStreamExt;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, LOCATION};
 use http::request::Parts;
@@ -20,8 +18,6 @@ use crate::{Call, Error, NAME};
 const RPM: &str = "application/x-rpm";
 /// Bytes that hold the headers of most packages.
 const FIRST_LOOK: usize = 64 * 1024;
-/// How long `?wait=1` waits.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Call<'_> {
     pub(crate) fn target(&self, name: &RepoName) -> Target {
@@ -36,7 +32,7 @@ impl Call<'_> {
         if !wait {
             return Ok(());
         }
-        self.core.wait_until_published(target, "", PATIENCE).await.map_err(|error| match error {
+        self.core.wait_until_published(target, "").await.map_err(|error| match error {
             wharf_core::Error::NotPublished(_) => Error::NotPublished(error),
             other => other.into(),
         })

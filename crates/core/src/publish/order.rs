@@ -123,22 +123,13 @@ impl Core {
         self.inner.db.write(Durability::Full, args, work).await
     }
 
-    /// Waits until the index of a channel lists everything that was taken in before the call.
+    /// Waits until the index of a channel lists everything that was taken in before the call: what `?wait=1` asks for.
     ///
     /// # Errors
-    /// [`Error::NotPublished`] when `patience` runs out or the work was given up.
-    pub async fn wait_until_published(&self, target: &Target, channel: &str, patience: Duration) -> Result<()> {
+    /// [`Error::NotPublished`] after half a minute, or when the work was given up.
+    pub async fn wait_until_published(&self, target: &Target, channel: &str) -> Result<()> {
         let late = || Error::NotPublished("it was not published in time and still will be".into());
-        tokio::time::timeout(patience, self.published(target, channel)).await.unwrap_or_else(|_| Err(late()))
-    }
-
-    /// Waits until the indexes of these channels list everything that was taken in before the call: what `?wait=1` asks for.
-    ///
-    /// # Errors
-    /// As [`wait_until_published`](Self::wait_until_published), after [`PATIENCE`](crate::PATIENCE).
-    pub async fn wait_until_visible(&self, target: &Target, channels: &[&str]) -> Result<()> {
-        let all = channels.iter().map(|channel| self.wait_until_published(target, channel, super::PATIENCE));
-        futures_util::future::try_join_all(all).await.map(drop)
+        tokio::time::timeout(super::PATIENCE, self.published(target, channel)).await.unwrap_or_else(|_| Err(late()))
     }
 
     async fn published(&self, target: &Target, channel: &str) -> Result<()> {

@@ -1,7 +1,5 @@
 //! Answers: packages, index files, keys, and how to use them.
 
-use std::time::Duration;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, LOCATION};
@@ -15,8 +13,6 @@ use crate::index::{INDEX, key_id};
 use crate::{Call, Channel, Error, KeyForm, NAME};
 
 const TEXT: &str = "text/plain; charset=utf-8";
-/// How long `?wait=1` waits.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Call<'_> {
     fn target(&self, name: &RepoName) -> Target {
@@ -28,7 +24,7 @@ impl Call<'_> {
     }
 
     async fn published(&self, target: &Target, channel: &Channel) -> Result<(), Error> {
-        self.core.wait_until_published(target, channel.as_str(), PATIENCE).await.map_err(|error| match error {
+        self.core.wait_until_published(target, channel.as_str()).await.map_err(|error| match error {
             wharf_core::Error::NotPublished(_) => Error::NotPublished(error),
             other => other.into(),
         })

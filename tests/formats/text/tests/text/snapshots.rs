@@ -78,7 +78,7 @@ async fn a_snapshot_keeps_what_it_lists(server: &TestServer) {
     // It comes back by the same bytes.
     assert_eq!(shelf.put("stable", a.file()).await.status, 201);
     server.core().publish_live(&target(), "stable", &Actor::system()).await.expect("the newest");
-    server.core().wait_until_visible(&target(), &["stable"]).await.expect("to be visible");
+    server.core().wait_until_published(&target(), "stable").await.expect("to be visible");
     assert_eq!(shelf.verified("stable").await.index, index_of("stable", &[a.clone(), b]));
     shelf.delete(&format!("{}?wait=1", a.path("stable"))).await.assert_status(204);
     server.core().delete_snapshot(&target(), &named("kept"), &Actor::system()).await.expect("to be deleted");
