@@ -7,8 +7,8 @@ mod place;
 
 use std::collections::BTreeSet;
 
-use wharf_db::Tx;
 use wharf_db::catalog::{audit, blobs, events, packages, placements, repositories, reviews, snapshots, tags};
+use wharf_db::{Durability, Tx};
 use wharf_types::{Digest, FormatName, Tag, Timestamp};
 
 pub(crate) use add::{Adding, Inspections};
@@ -164,7 +164,7 @@ impl Core {
     /// [`Error::RepositoryUnknown`], [`Error::FileUnknown`].
     pub async fn remove_package(&self, target: &Target, path: &str, actor: &Actor) -> Result<()> {
         let args = self.take_of(target, path, actor)?;
-        self.write_with_order(args, |tx, t| Box::pin(take(tx, t))).await?;
+        self.inner.db.write(Durability::Full, args, |tx, t| Box::pin(take(tx, t))).await?;
         self.inner.work.notify_one();
         Ok(())
     }
@@ -172,7 +172,7 @@ impl Core {
     /// Takes a package out that is no artifact any more.
     pub(crate) async fn remove_reflected(&self, target: &Target, path: &str, still: Pointed) -> Result<()> {
         let args = Take { still: Some(still), ..self.take_of(target, path, &Actor::system())? };
-        let done = self.write_with_order(args, |tx, t| Box::pin(take(tx, t))).await;
+        let done = self.inner.db.write(Durability::Full, args, |tx, t| Box::pin(take(tx, t))).await;
         self.inner.work.notify_one();
         match done {
             Err(Error::FileUnknown(_)) => Ok(()),

@@ -15,7 +15,7 @@ use wharf_db::{Durability, Tx};
 use wharf_types::{Algorithm, FormatName, RepoName, Timestamp};
 
 use order::ask_for_renewal;
-pub(crate) use order::{Order, PUBLISH, RENEW, Turns, ask_for_index};
+pub(crate) use order::{Order, PUBLISH, RENEW, ask_for_index};
 pub(crate) use published::Announcements;
 
 use crate::repository::Target;

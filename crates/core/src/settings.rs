@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use wharf_db::Tx;
 use wharf_db::catalog::{audit, generations, settings};
+use wharf_db::{Durability, Tx};
 use wharf_types::Timestamp;
 
 use crate::actor::about;
@@ -60,7 +60,7 @@ impl Core {
             at: self.inner.clock.now(),
             publish_delay: self.inner.config.publish_delay,
         };
-        self.write_with_order(change, |tx, change| Box::pin(write(tx, change))).await?;
+        self.inner.db.write(Durability::Full, change, |tx, change| Box::pin(write(tx, change))).await?;
         self.inner.work.notify_one();
         Ok(())
     }

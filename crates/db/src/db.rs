@@ -172,7 +172,7 @@ impl Db {
     /// A caller that goes away does not stop it on SQLite; on PostgreSQL the transaction is rolled back unless COMMIT was sent.
     ///
     /// # Errors
-    /// What `work` returns, and [`Error`] where the database fails: [`Error::Conflict`] if others won ten times in a row,
+    /// What `work` returns, and [`Error`] where the database fails: [`Error::Conflict`] if others won some dozens of times in a row,
     /// [`Error::Unavailable`] also where it could not be found out whether COMMIT was carried out.
     pub async fn write<A, T, E>(&self, durability: Durability, args: A, work: Work<A, T, E>) -> Result<T, E>
     where

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::Pool;
+use tokio::sync::Mutex;
 
 use crate::db::{Durability, Work};
 use crate::migrate::{self, Migration};
@@ -24,8 +25,12 @@ pub(crate) use params::value_of;
 pub(crate) use session::Session;
 use texts::Texts;
 
-/// How often a transaction is run before its conflict is reported.
+/// How often a transaction is run whose connection breaks each time.
 const TRIES: u32 = 10;
+/// How often a transaction loses against others before it takes turns with those of this process that lose as often.
+const LOST: u32 = 4;
+/// How often it loses before that is reported. In turns it loses only against newcomers and other replicas.
+const LOST_IN_TURNS: u32 = 60;
 /// The longest pause between two runs.
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
@@ -66,6 +71,8 @@ pub(crate) struct Postgres {
     texts: Arc<Texts>,
     patience: Duration,
     trimming: commits::Trimming,
+    /// Whose turn it is among those who have lost again and again: so many writers of one row are slow, and none is refused.
+    turns: Mutex<()>,
 }
 
 /// What a statement may take beyond the time after which the server ends it.
@@ -74,8 +81,10 @@ const GRACE: Duration = Duration::from_secs(1);
 /// What one run of a closure came to.
 enum Run<T, E> {
     Finished(Result<T, E>),
-    /// Nothing of it counts and another run may succeed; the error is for the case that there is none.
-    Again(E),
+    /// Nothing of it counts, for another transaction won; the error is for the case that there is no other run.
+    Lost(E),
+    /// Nothing of it counts, for the connection broke; the error likewise.
+    Broken(E),
     /// COMMIT was sent and not answered: what it came to if it was carried out, the error if not, and what to ask by.
     Unknown(T, E, Token, String),
 }
@@ -84,7 +93,13 @@ impl Postgres {
     /// Connects to the server and applies missing migrations.
     pub(crate) async fn open(url: &str, limits: &Limits, migrations: &'static [Migration]) -> Result<Self> {
         let (pool, patience) = (connect::pool(url, limits)?, limits.statement_timeout.saturating_add(GRACE));
-        let postgres = Self { pool, texts: Arc::default(), patience, trimming: commits::Trimming::default() };
+        let postgres = Self {
+            pool,
+            texts: Arc::default(),
+            patience,
+            trimming: commits::Trimming::default(),
+            turns: Mutex::default(),
+        };
         // Without any step nothing is changed, not even what keeps account of them.
         while !migrations.is_empty()
             && postgres.run(Mode::Migrate, &migrations, |tx, all| Box::pin(migrate::step(tx, all))).await?
@@ -99,7 +114,7 @@ impl Postgres {
         T: Send,
         E: From<Error> + Send,
     {
-        let mut tries = 0;
+        let (mut lost, mut broken, mut turn) = (0, 0, None);
         loop {
             let mut session = self.session().await?;
             let error = match once(&mut session, mode, args, work).await {
@@ -110,22 +125,33 @@ impl Postgres {
                     }
                     return result;
                 }
-                Run::Again(error) => error,
+                Run::Lost(error) => {
+                    lost += 1;
+                    error
+                }
+                Run::Broken(error) => {
+                    broken += 1;
+                    error
+                }
                 Run::Unknown(value, error, token, process) => {
                     // The connection is broken; asking may need its place in the pool.
                     session.end();
                     if self.was_committed(&token, &process).await? {
                         return Ok(value);
                     }
+                    broken += 1;
                     error
                 }
             };
+            // Before the wait: those whose turn it is need connections too.
             drop(session);
-            tries += 1;
-            if tries == TRIES {
+            if broken == TRIES || lost == LOST_IN_TURNS {
                 return Err(error);
             }
-            tokio::time::sleep(pause(tries)).await;
+            if lost == LOST && turn.is_none() {
+                turn = Some(self.turns.lock().await);
+            }
+            tokio::time::sleep(pause(if turn.is_some() { 1 } else { lost + broken })).await;
         }
     }
 
@@ -163,7 +189,7 @@ where
                 // The server's answer may have been lost, and not its work.
                 Err(Failed { remedy: Remedy::Reconnect, error }) => match asked {
                     Some((token, process)) => Run::Unknown(value, error.into(), token, process),
-                    None => Run::Again(error.into()),
+                    None => Run::Broken(error.into()),
                 },
                 Err(failed) => {
                     session.rollback(failed.remedy).await;
@@ -187,7 +213,8 @@ where
 fn again_if<T, E>(remedy: Remedy, error: E) -> Run<T, E> {
     match remedy {
         Remedy::None => Run::Finished(Err(error)),
-        Remedy::Again | Remedy::Reconnect => Run::Again(error),
+        Remedy::Again => Run::Lost(error),
+        Remedy::Reconnect => Run::Broken(error),
     }
 }
 

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::io::{StreamReader, SyncIoBridge};
-use wharf_db::Tx;
 use wharf_db::catalog::placements::{self, Place};
 use wharf_db::catalog::{audit, blobs, events, packages, snapshots};
+use wharf_db::{Durability, Tx};
 use wharf_storage::{ByteStream, Hashing};
 use wharf_types::{Algorithm, Timestamp};
 
@@ -195,7 +195,7 @@ impl Core {
             review_due,
             publish_delay,
         };
-        self.write_with_order(args, |tx, a| Box::pin(add(tx, a))).await
+        self.inner.db.write(Durability::Full, args, |tx, a| Box::pin(add(tx, a))).await
     }
 
     /// Holds a clear-signed file against the project's keyring, if it has one. Who signed it, if that is known.

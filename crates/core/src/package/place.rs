@@ -1,7 +1,7 @@
 //! The same package in other lists: put there without uploading it again, and taken out.
 
-use wharf_db::Tx;
 use wharf_db::catalog::{audit, packages, placements};
+use wharf_db::{Durability, Tx};
 
 use super::{Place, Take, position};
 use crate::actor::about;
@@ -20,8 +20,11 @@ impl Core {
     /// # Errors
     /// [`Error::RepositoryUnknown`], [`Error::FileUnknown`].
     pub async fn place_package(&self, target: &Target, path: &str, place: Place, actor: &Actor) -> Result<bool> {
-        let placed =
-            self.write_with_order(self.order_of(target, path, place, actor)?, |tx, m| Box::pin(put(tx, m))).await?;
+        let placed = self
+            .inner
+            .db
+            .write(Durability::Full, self.order_of(target, path, place, actor)?, |tx, m| Box::pin(put(tx, m)))
+            .await?;
         self.inner.work.notify_one();
         Ok(placed)
     }
@@ -33,7 +36,7 @@ impl Core {
     /// [`Error::RepositoryUnknown`], [`Error::FileUnknown`].
     pub async fn displace_package(&self, target: &Target, path: &str, place: Place, actor: &Actor) -> Result<bool> {
         let args = self.order_of(target, path, place, actor)?;
-        let displaced = self.write_with_order(args, |tx, m| Box::pin(take(tx, m))).await?;
+        let displaced = self.inner.db.write(Durability::Full, args, |tx, m| Box::pin(take(tx, m))).await?;
         self.inner.work.notify_one();
         Ok(displaced)
     }

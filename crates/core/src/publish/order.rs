@@ -1,12 +1,10 @@
 //! Orders for an index: written with the change that asks for it, and waited for.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::Mutex;
 use wharf_db::catalog::{generations, jobs};
-use wharf_db::{Durability, Tx, Work};
+use wharf_db::{Durability, Tx};
 use wharf_types::{RepoName, Timestamp};
 
 use crate::repository::Target;
@@ -26,10 +24,6 @@ pub(crate) struct Order {
     pub(super) format: String,
     pub(super) name: RepoName,
 }
-
-/// Whose turn it is to write an order, among those who have lost against others.
-#[derive(Default)]
-pub(crate) struct Turns(Mutex<()>);
 
 /// What a waiting request sees of the work it waits for.
 struct Progress {
@@ -100,27 +94,6 @@ impl Core {
         self.inner.db.write(Durability::Full, args, |tx, args| Box::pin(renew(tx, args))).await?;
         self.inner.work.notify_one();
         Ok(())
-    }
-
-    /// Writes a change together with its order for an index. All changes of a channel meet in the row of its job. Who loses there
-    /// again and again takes turns with the others of this process, so that a large burst of uploads is slow and not refused.
-    pub(crate) async fn write_with_order<A, T>(&self, args: A, work: Work<Arc<A>, T, Error>) -> Result<T>
-    where
-        A: Send + Sync + 'static,
-        T: Send + 'static,
-    {
-        const ROUNDS: usize = 10;
-        let (args, mut turn) = (Arc::new(args), None);
-        for _ in 1..ROUNDS {
-            match self.inner.db.write(Durability::Full, Arc::clone(&args), work).await {
-                Err(Error::Db(wharf_db::Error::Conflict(_))) => {}
-                outcome => return outcome,
-            }
-            if turn.is_none() {
-                turn = Some(self.inner.turns.0.lock().await);
-            }
-        }
-        self.inner.db.write(Durability::Full, args, work).await
     }
 
     /// Waits until the index of a channel lists everything that was taken in before the call: what `?wait=1` asks for.

@@ -1,9 +1,9 @@
 //! OpenPGP keys of repositories. Each has its own, made when its index is first signed or its key first asked for; during a rotation
 //! there are two, and both sign, until the old one is retired.
 
-use wharf_db::Tx;
 use wharf_db::catalog::signing_keys::{self, SigningKey};
 use wharf_db::catalog::{audit, generations};
+use wharf_db::{Durability, Tx};
 use wharf_trust::openpgp::{Algorithm, Certificate, SecretKey, armored, certificates, keyring};
 use wharf_types::Timestamp;
 
@@ -167,7 +167,7 @@ impl Core {
     async fn change_keys(&self, target: &Target, what: What, actor: &Actor) -> Result<()> {
         let (at, publish_delay) = (self.inner.clock.now(), self.inner.config.publish_delay);
         let change = Change { target: target.clone(), what, actor: actor.clone(), at, publish_delay };
-        self.write_with_order(change, |tx, c| Box::pin(carry_out(tx, c))).await?;
+        self.inner.db.write(Durability::Full, change, |tx, c| Box::pin(carry_out(tx, c))).await?;
         self.inner.work.notify_one();
         Ok(())
     }

@@ -215,6 +215,28 @@ async fn raise(tx: &mut Tx<'_>, key: &str, met: &Barrier, runs: &AtomicU32) -> R
     tx.execute("UPDATE things SET size = ?1 WHERE key = ?2", &[&(size + 1), &key]).await.map(drop)
 }
 
+/// Long enough for the others to come between looking and acting.
+async fn raise_slowly(tx: &mut Tx<'_>) -> Result<(), Error> {
+    let size = size_of(tx, "a").await?.unwrap_or(0);
+    tx.query("SELECT CAST(pg_sleep(0.01) AS TEXT)", &[]).await?;
+    tx.execute("UPDATE things SET size = ?1 WHERE key = 'a'", &[&(size + 1)]).await.map(drop)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_many_writers_of_one_row_none_is_refused() {
+    const WRITERS: usize = 100;
+    let db = open(Engine::Postgres).await;
+    put(&db, "a", 0).await.unwrap();
+    let writers = (0..WRITERS).map(|_| {
+        let db = db.clone();
+        tokio::spawn(async move { db.write(Durability::Full, (), |tx, ()| Box::pin(raise_slowly(tx))).await })
+    });
+    for writer in writers.collect::<Vec<_>>() {
+        writer.await.unwrap().unwrap();
+    }
+    assert_eq!(sizes(&db).await, [("a".into(), WRITERS as i64)]);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_refuses_us_is_a_matter_of_configuration() {
     let cluster = wharf_db::testing::postgres();
