@@ -139,7 +139,7 @@ expect_fail "$missing" helm pull "$charts/barrel" --version 2.0.0 --plain-http -
 expect_ok web /v2/team/charts/box-of-helm/manifests/3.0.0_b.1 -X DELETE
 wait_until 20 not_in_index box-of-helm-3.0.0+b.1.tgz || fail "what was deleted by OCI stays in the index"
 
-step "exactly the lines of the setup page, for somebody whose password has spaces"
+step "exactly the lines of the setup page, for somebody whose password has spaces and quotes"
 make_jo
 asker=$jo asker_password=$jo_password
 for helm in helm helm4; do

@@ -152,7 +152,7 @@ for client in dnf4 dnf_5; do
   expect_equal "plain" "pallet 1.0-1" "$(says "$work/$client-plain" pallet)"
 done
 
-step "exactly the lines of the setup page, for somebody whose password has spaces"
+step "exactly the lines of the setup page, for somebody whose password has spaces and quotes"
 make_jo
 asker=$jo asker_password=$jo_password
 tool_rpm dolly 1.0 1

@@ -288,7 +288,7 @@ expect_same_blobs() { # LAYOUT-DIRECTORY COPY-DIRECTORY
 
 # ---- what the server says of a repository's use ----
 
-jo=jo jo_password='Tally Dock 7 Crane'
+jo=jo jo_password="Tally Dock's \"7\" Crane"
 
 make_jo() { # the project has to be there
   jq -n --arg name "$jo" --arg password "$jo_password" '{name: $name, password: $password}' |

@@ -19,7 +19,8 @@ pub struct SetupFacts {
     pub repository: RepoName,
     /// Whether everybody may read it, so that no credentials are needed for that.
     pub public: bool,
-    /// Who asks; `USER` if nobody knows. The password in the lines is the word `PASSWORD`.
+    /// Who asks; `USER` if nobody knows. No character of such a name means anything to a shell. The password in the lines is the word
+    /// `PASSWORD`.
     pub user: String,
     /// Of the OpenPGP keys that sign now; none before the first was made.
     pub fingerprints: Vec<String>,
@@ -34,8 +35,8 @@ pub struct SetupBlock {
     pub client: String,
     /// What the lines do.
     pub title: String,
-    /// Lines for a shell, which do what they say once the words in capitals are replaced: `PASSWORD`, `FILE` where something is uploaded,
-    /// `USER` where nobody knows who asks. Comments begin with `#`.
+    /// Lines for a shell, which do what they say once the words in capitals are replaced: `PASSWORD`, which stands in a line of its own and
+    /// is taken as it is, `FILE` where something is uploaded, `USER` where nobody knows who asks. Comments begin with `#`.
     pub lines: Vec<String>,
 }
 
@@ -70,19 +71,33 @@ impl SetupFacts {
         self.repository.full().replace('/', "-")
     }
 
-    /// What `curl` needs to read: ` -u 'USER:PASSWORD'`, or nothing where everybody may.
+    /// Lines that use `$password`, behind those that set it. Between the lines of a quoted here-document every character stands for
+    /// itself, in all shells, so a password needs no quotes and cannot end them.
+    pub fn with_password(&self, lines: Vec<String>) -> Vec<String> {
+        let known =
+            ["# the password stands alone in its line, as it is", "IFS= read -r password <<'END'", "PASSWORD", "END"];
+        known.into_iter().map(str::to_owned).chain(lines).collect()
+    }
+
+    /// [`with_password`](Self::with_password) for lines that only read, which everybody may where the project is public.
+    pub fn with_password_to_read(&self, lines: Vec<String>) -> Vec<String> {
+        if self.public { lines } else { self.with_password(lines) }
+    }
+
+    /// What `curl` needs to read, in lines [`with_password_to_read`](Self::with_password_to_read): nothing where everybody may.
     pub fn reads(&self) -> String {
         if self.public { String::new() } else { self.writes() }
     }
 
-    /// What `curl` needs to upload.
+    /// What `curl` needs to upload, in lines [`with_password`](Self::with_password): ` -u "USER:$password"`.
     pub fn writes(&self) -> String {
-        format!(" -u '{}:PASSWORD'", self.user)
+        format!(" -u \"{}:$password\"", self.user)
     }
 
-    /// The password on the standard input of a program that is told who signs in, so that no list of processes shows it.
+    /// The password on the standard input of a program that is told who signs in, so that no list of processes shows it; in lines
+    /// [`with_password`](Self::with_password).
     pub fn typed(&self, program: &str) -> String {
-        format!("printf %s 'PASSWORD' | {program}")
+        format!("printf %s \"$password\" | {program}")
     }
 
     /// How `wharf push` sends a file to this repository, with options before the last one.
@@ -90,10 +105,10 @@ impl SetupFacts {
         SetupBlock::new(
             "wharf",
             "push a file",
-            vec![
+            self.with_password(vec![
                 self.typed(&format!("wharf login -u '{}' --password-stdin '{}'", self.user, self.server)),
                 format!("wharf push 'FILE' {format}/{}{options} --wait", self.repository.full()),
-            ],
+            ]),
         )
     }
 }

@@ -42,6 +42,7 @@ pub use openpgp::{OpenPgpKey, openpgp_key};
 pub use options::{Backend, Options, Store};
 pub use raw::{Raw, RawAnswer};
 pub use server::{ADMIN, ADMIN_PASSWORD, TestServer};
+pub use setup::{AWKWARD_PASSWORD, takes_any_password};
 pub use wharf_db::testing::Cluster;
 pub use wharf_storage::bucket;
 pub use wharf_storage::testing::{S3Server, s3};

@@ -18,11 +18,15 @@ fn project(name: &str) -> ProjectName {
 impl TestServer {
     /// A new user, whose password is `<name>'s password`, without any grant.
     pub async fn user(&self, name: &str) -> Client {
-        let password = format!("{name}'s password");
-        let new = NewUser { name: name.to_owned(), password: Some(password.clone()), ..NewUser::default() };
+        self.user_with_password(name, &format!("{name}'s password")).await
+    }
+
+    /// A new user without any grant.
+    pub async fn user_with_password(&self, name: &str, password: &str) -> Client {
+        let new = NewUser { name: name.to_owned(), password: Some(password.to_owned()), ..NewUser::default() };
         let (by, origin) = nobody();
         self.core().auth().create_user(&by, &origin, new).await.expect("a new user");
-        self.anonymous().with_basic(name, &password)
+        self.anonymous().with_basic(name, password)
     }
 
     /// A new user with a role in a project.

@@ -19,13 +19,13 @@ pub(crate) fn setup(facts: &SetupFacts) -> Vec<SetupBlock> {
         SetupBlock::new(
             "curl",
             "upload a package",
-            vec![format!(
+            facts.with_password(vec![format!(
                 "curl -sS --fail-with-body{} -T 'FILE' '{}/pool/{}/{}/upload?wait=1'",
                 facts.writes(),
                 facts.url,
                 shown.distribution,
                 shown.components[0]
-            )],
+            )]),
         ),
         facts.pushed(NAME, &format!(" --channel {} --section {}", shown.distribution, shown.components[0])),
         SetupBlock::new("dput", "upload what a .changes names", dput(facts)),
@@ -73,7 +73,10 @@ fn install(facts: &SetupFacts, shown: &Shown<'_>) -> Vec<String> {
         lines.extend([
             "# apt takes no password with a space in it: use a token (wharf token create) if yours has one".to_owned(),
             format!("sudo install -D -m 600 /dev/null {file}"),
-            format!("echo 'machine {url}/ login {} password PASSWORD' | sudo tee {file} >/dev/null", facts.user),
+            format!(
+                "printf '%s\\n' \"machine {url}/ login {} password $password\" | sudo tee {file} >/dev/null",
+                facts.user
+            ),
         ]);
     }
     if facts.indexes.len() > 1 {
@@ -90,7 +93,7 @@ fn install(facts: &SetupFacts, shown: &Shown<'_>) -> Vec<String> {
         "END".to_owned(),
         "sudo apt-get update".to_owned(),
     ]);
-    lines
+    facts.with_password_to_read(lines)
 }
 
 /// The path that files come in by, past what a proxy puts before ours.
@@ -124,20 +127,22 @@ fn dput(facts: &SetupFacts) -> Vec<String> {
 fn dput_ng(facts: &SetupFacts) -> Vec<String> {
     let (label, method) = (facts.label(), method(facts));
     let profile = format!("~/.dput.d/profiles/{label}.json");
-    vec![
-        "# it shows the password while it works, and takes none with / or @ in it: better a token (wharf token create)"
+    facts.with_password(vec![
+        "# it shows the password while it works, and takes none with / ? # [ ] or %( in it: better a token (wharf token create)"
             .to_owned(),
         format!("install -D -m 600 /dev/null {profile}"),
-        format!("cat >{profile} <<'END'"),
+        // As JSON writes it.
+        r#"escaped=$(printf '%s\n' "$password" | sed 's/[\"]/\\&/g')"#.to_owned(),
+        format!("cat >{profile} <<END"),
         "{".to_owned(),
         format!("  \"method\": \"{method}\","),
-        format!("  \"fqdn\": \"{method}://{}:PASSWORD@{}\",", facts.user, facts.host()),
+        format!("  \"fqdn\": \"{method}://{}:$escaped@{}\",", facts.user, facts.host()),
         format!("  \"incoming\": \"{}\",", incoming(facts)),
         "  \"allow_unsigned_uploads\": true".to_owned(),
         "}".to_owned(),
         "END".to_owned(),
         format!("dput {label} 'FILE'"),
-    ]
+    ])
 }
 
 #[cfg(test)]
@@ -166,11 +171,11 @@ mod tests {
     #[test]
     fn a_password_is_in_its_own_file_and_nowhere_else() {
         let private = block(&facts(false, &[]), "apt");
-        let line = "echo 'machine https://wharf.example/w/apt/team/debs/ login jo password PASSWORD' | \
+        let line = "\"machine https://wharf.example/w/apt/team/debs/ login jo password $password\" | \
                     sudo tee /etc/apt/auth.conf.d/team-debs.conf >/dev/null";
         assert!(private.contains(line), "{private}");
         assert!(private.contains("install -D -m 600 /dev/null /etc/apt/auth.conf.d/team-debs.conf\n"), "{private}");
-        assert_eq!(private.matches("PASSWORD").count(), 2, "{private}");
+        assert_eq!(private.matches("PASSWORD").count(), 1, "{private}");
         let public = block(&facts(true, &[]), "apt");
         assert!(!public.contains("PASSWORD") && !public.contains("auth.conf"), "{public}");
         assert!(public.contains("Signed-By: /etc/apt/keyrings/team-debs.asc"), "{public}");

@@ -21,18 +21,26 @@ pub(crate) fn setup(facts: &SetupFacts) -> Vec<SetupBlock> {
         SetupBlock::new(
             "helm",
             "install from it",
-            vec![add, format!("helm repo update {label}"), format!("helm search repo {label}/")],
+            facts.with_password_to_read(vec![
+                add,
+                format!("helm repo update {label}"),
+                format!("helm search repo {label}/"),
+            ]),
         ),
         SetupBlock::new(
             "curl",
             "upload a chart",
-            vec![format!(
+            facts.with_password(vec![format!(
                 "curl -sS --fail-with-body{} --data-binary '@FILE' '{url}/api/charts?wait=1'",
                 facts.writes()
-            )],
+            )]),
         ),
         facts.pushed(NAME, ""),
-        SetupBlock::new("helm", "upload a chart by OCI; charts are there through both doors", by_oci(facts)),
+        SetupBlock::new(
+            "helm",
+            "upload a chart by OCI; charts are there through both doors",
+            facts.with_password(by_oci(facts)),
+        ),
     ]
 }
 
@@ -41,7 +49,7 @@ fn by_oci(facts: &SetupFacts) -> Vec<String> {
     let (host, user, charts) = (facts.host(), &facts.user, facts.repository.full());
     if facts.is_plain() {
         return vec![format!(
-            "helm push 'FILE' oci://{host}/{charts} --username '{user}' --password 'PASSWORD' --plain-http"
+            "helm push 'FILE' oci://{host}/{charts} --username '{user}' --password \"$password\" --plain-http"
         )];
     }
     vec![
@@ -80,9 +88,9 @@ mod tests {
         let lines = told("https://wharf.example", true);
         assert!(lines.starts_with("helm repo add team-charts 'https://wharf.example/helm/team/charts'\n"), "{lines}");
         let lines = told("https://wharf.example", false);
-        let line = "printf %s 'PASSWORD' | helm repo add team-charts 'https://wharf.example/helm/team/charts' \
+        let line = "\nprintf %s \"$password\" | helm repo add team-charts 'https://wharf.example/helm/team/charts' \
                     --username 'jo' --password-stdin\n";
-        assert!(lines.starts_with(line), "{lines}");
+        assert!(lines.contains(line), "{lines}");
     }
 
     #[test]

@@ -32,18 +32,32 @@ pub(crate) fn setup(facts: &SetupFacts) -> Vec<SetupBlock> {
         block(
             "docker",
             "push",
-            vec![login("docker", ""), format!("docker tag IMAGE {place}:TAG"), format!("docker push {place}:TAG")],
+            facts.with_password(vec![
+                login("docker", ""),
+                format!("docker tag IMAGE {place}:TAG"),
+                format!("docker push {place}:TAG"),
+            ]),
         ),
-        block("podman", "push", vec![login("podman", podman), format!("podman push{podman} IMAGE {place}:TAG")]),
+        block(
+            "podman",
+            "push",
+            facts.with_password(vec![login("podman", podman), format!("podman push{podman} IMAGE {place}:TAG")]),
+        ),
         block(
             "skopeo",
             "push an archive",
-            vec![login("skopeo", podman), format!("skopeo copy{skopeo} 'oci-archive:FILE' docker://{place}:TAG")],
+            facts.with_password(vec![
+                login("skopeo", podman),
+                format!("skopeo copy{skopeo} 'oci-archive:FILE' docker://{place}:TAG"),
+            ]),
         ),
         block(
             "helm",
             "push a chart of this name",
-            vec![format!("helm push 'FILE' oci://{charts} --username '{}' --password 'PASSWORD'{helm}", facts.user)],
+            facts.with_password(vec![format!(
+                "helm push 'FILE' oci://{charts} --username '{}' --password \"$password\"{helm}",
+                facts.user
+            )]),
         ),
     ]);
     blocks
@@ -51,5 +65,9 @@ pub(crate) fn setup(facts: &SetupFacts) -> Vec<SetupBlock> {
 
 /// Nobody signs in to pull from a public project.
 fn pull_login(facts: &SetupFacts, lines: Vec<String>) -> Vec<String> {
-    if facts.public { lines.into_iter().filter(|line| line.starts_with('#')).collect() } else { lines }
+    if facts.public {
+        lines.into_iter().filter(|line| line.starts_with('#')).collect()
+    } else {
+        facts.with_password(lines)
+    }
 }

@@ -12,7 +12,7 @@ pub(crate) fn setup(facts: &SetupFacts) -> Vec<SetupBlock> {
         SetupBlock::new(
             "curl",
             "upload a package",
-            vec![format!("curl -sS --fail-with-body{writes} -T 'FILE' '{url}/upload?wait=1'")],
+            facts.with_password(vec![format!("curl -sS --fail-with-body{writes} -T 'FILE' '{url}/upload?wait=1'")]),
         ),
         facts.pushed(NAME, ""),
     ]
@@ -28,14 +28,21 @@ fn install(facts: &SetupFacts) -> Vec<String> {
         format!("sudo chmod 644 {key}"),
         // Only root reads a file that has a password.
         format!("sudo install -m {} /dev/null {file}", if facts.public { "644" } else { "600" }),
-        format!("sudo tee {file} >/dev/null <<'END'"),
     ];
+    if !facts.public {
+        // Escapes are those of some versions, and none of others.
+        lines.push(
+            "# dnf takes no password with $ or \\ in it, nor with a space at either end: use a token (wharf token create) if yours is such"
+                .to_owned(),
+        );
+    }
+    lines.push(format!("sudo tee {file} >/dev/null <<END"));
     lines.extend(repo_file(facts, &format!("file://{key}")));
     if !facts.public {
-        lines.extend([format!("username={}", facts.user), "password=PASSWORD".to_owned()]);
+        lines.extend([format!("username={}", facts.user), "password=$password".to_owned()]);
     }
     lines.extend(["END".to_owned(), format!("sudo dnf -y --repo={label} makecache")]);
-    lines
+    facts.with_password_to_read(lines)
 }
 
 /// The metadata are signed and have the hashes of all packages: those that are not signed themselves are what was pushed all the same.
@@ -75,9 +82,9 @@ mod tests {
     fn a_private_repository_has_a_file_that_only_root_reads_and_a_key_that_is_there_already() {
         let private = told(false);
         assert!(private.contains("install -m 600 /dev/null /etc/yum.repos.d/team-el9.repo"), "{private}");
-        assert!(private.contains("\nusername=jo\npassword=PASSWORD\nEND\n"), "{private}");
+        assert!(private.contains("\nusername=jo\npassword=$password\nEND\n"), "{private}");
         assert!(private.contains("gpgkey=file:///etc/pki/rpm-gpg/RPM-GPG-KEY-team-el9\n"), "{private}");
-        assert!(private.contains("-u 'jo:PASSWORD' -o /etc/pki/rpm-gpg/RPM-GPG-KEY-team-el9 "), "{private}");
+        assert!(private.contains("-u \"jo:$password\" -o /etc/pki/rpm-gpg/RPM-GPG-KEY-team-el9 "), "{private}");
     }
 
     #[test]

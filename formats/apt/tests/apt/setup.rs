@@ -18,6 +18,6 @@ async fn a_setup_page_says_what_to_copy(server: &TestServer) {
         private.contains(&format!("URIs: {}/apt/team/debs\nSuites: sid\nComponents: contrib\n", server.url())),
         "{private}"
     );
-    assert!(private.contains("login viewer-of-team password PASSWORD"), "{private}");
+    assert!(private.contains("login viewer-of-team password $password"), "{private}");
     assert!(public.contains("Signed-By: /etc/apt/keyrings/team-debs.asc"), "{public}");
 }

@@ -45,6 +45,7 @@ mod resume;
 mod roles;
 mod scrub;
 mod settings;
+mod setup;
 mod shapes;
 mod tokens;
 mod told;

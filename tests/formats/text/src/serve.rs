@@ -129,11 +129,20 @@ pub(crate) fn setup(facts: &SetupFacts) -> Vec<SetupBlock> {
     let SetupFacts { url, indexes, .. } = facts;
     let channel = indexes.keys().next().map_or("main", String::as_str);
     let (reads, writes, key) = (facts.reads(), facts.writes(), facts.label());
-    let block = |title: &str, line: String| SetupBlock::new("curl", title, vec![line]);
+    let block = |title: &str, lines: Vec<String>| SetupBlock::new("curl", title, lines);
     vec![
-        block("fetch the keys", format!("curl -fsS{reads} -o {key}.asc {url}/key.asc")),
-        block("see what is in it", format!("curl -fsS{reads} {url}/{channel}/{INDEX}")),
-        block("add a package", format!("curl -fsS{writes} -T FILE '{url}/{channel}/upload?wait=1'")),
+        block(
+            "fetch the keys",
+            facts.with_password_to_read(vec![format!("curl -fsS{reads} -o {key}.asc {url}/key.asc")]),
+        ),
+        block(
+            "see what is in it",
+            facts.with_password_to_read(vec![format!("curl -fsS{reads} {url}/{channel}/{INDEX}")]),
+        ),
+        block(
+            "add a package",
+            facts.with_password(vec![format!("curl -fsS{writes} -T FILE '{url}/{channel}/upload?wait=1'")]),
+        ),
     ]
 }
 

@@ -1,6 +1,7 @@
 //! Two addresses, one repository; and two formats, two repositories.
 
-use wharf_testkit::{Image, TestServer};
+use wharf_auth::Role;
+use wharf_testkit::{AWKWARD_PASSWORD, Image, TestServer};
 
 use crate::backend::on_every_database;
 use crate::note::{index_of, note};
@@ -64,12 +65,14 @@ async fn repositories_of_two_formats_may_have_one_name(server: &TestServer) {
 async fn a_setup_page_says_what_to_copy(server: &TestServer) {
     let shelf = Shelf::new(server, "team/notes");
     shelf.add("stable", &note("a", "1")).await;
-    let page = shelf.get("setup").await;
+    let jo = server.user_with_password("jo", AWKWARD_PASSWORD).await;
+    server.grant("jo", Role::Owner, "team", "**").await;
+    let page = jo.get(&shelf.path("setup")).await;
     let text = page.assert_status(200).assert_header("content-type", "text/plain; charset=utf-8").text();
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("FILE"), note("b", "1").file()).expect("a file");
     // Exactly these lines do what they say.
-    let script = text.replace("PASSWORD", wharf_testkit::ADMIN_PASSWORD);
+    let script = text.replace("PASSWORD", AWKWARD_PASSWORD);
     let ran = tokio::process::Command::new("sh").args(["-e", "-c", &script]).current_dir(folder.path()).output().await;
     let ran = ran.expect("a shell");
     assert!(ran.status.success(), "{text}\n{}", String::from_utf8_lossy(&ran.stderr));
