@@ -102,6 +102,14 @@ struct Order {
     due: Timestamp,
 }
 
+impl Order {
+    /// As the catalog remembers it, of one thing.
+    fn row(&self, digest: Option<Digest>, repository: Option<String>) -> purges::Purge {
+        let (actor, reason) = (self.actor.name.clone(), self.reason.clone());
+        purges::Purge { id: 0, digest, repository, actor, reason, at: self.at }
+    }
+}
+
 impl Core {
     /// Purges, and says what went.
     ///
@@ -154,8 +162,13 @@ impl Core {
                 return Err(Error::PurgeBreaks(self.namers(digest).await?));
             }
             for (repository, manifest) in users {
+                self.write_down(&manifest, order).await?;
                 self.take_apart(repository, manifest, true, order).await?;
                 self.erase(&manifest, order, &mut purged).await?;
+                // It stays while another repository has it, whose turn is to come.
+                if !self.withdraw(&manifest, order).await? {
+                    purged.gone.push(manifest);
+                }
             }
         }
         self.purge_whole(digest, order, &mut purged).await?;
@@ -166,6 +179,15 @@ impl Core {
         }
         self.note_in_backups(order, &mut purged).await;
         Ok(purged)
+    }
+
+    /// For restores: what goes along goes from what an older backup brings back too.
+    async fn write_down(&self, digest: &Digest, order: &Order) -> Result<()> {
+        let args = (*digest, order.clone());
+        let written = self.inner.db.write(Durability::Full, args, |tx, (digest, order)| {
+            Box::pin(async move { purges::insert(tx, &order.row(Some(*digest), None)).await.map_err(Error::from) })
+        });
+        written.await
     }
 
     /// A purge that did not happen must not be heard of by a restore. True if it did not.
@@ -321,15 +343,7 @@ impl Core {
         let begun = self.inner.db.write(Durability::Full, args, |tx, (digest, target, order)| {
             Box::pin(async move {
                 let repository = target.as_ref().map(|target| format!("{}/{}", target.format, target.name.canonical()));
-                let row = purges::Purge {
-                    id: 0,
-                    digest: *digest,
-                    repository: repository.clone(),
-                    actor: order.actor.name.clone(),
-                    reason: order.reason.clone(),
-                    at: order.at,
-                };
-                purges::insert(tx, &row).await?;
+                purges::insert(tx, &order.row(*digest, repository.clone())).await?;
                 let mut entry = match target {
                     Some(target) => order.actor.did("content.purge", &target.name, order.at),
                     None => audit::Entry { project: None, ..order.actor.did_to_project("content.purge", "", order.at) },

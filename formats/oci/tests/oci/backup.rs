@@ -146,6 +146,42 @@ async fn what_was_purged_after_the_last_backup_does_not_come_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn images_that_went_with_a_purged_layer_do_not_come_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = TestServer::start(on(Backend::Sqlite, Store::Memory).depot(folder.path())).await;
+    let admin = server.admin();
+    server.project("team").await;
+    let secret = push_blob(&admin, "team/app", large(2)).await;
+    let bad = Image::new().layer(large(1)).layer(large(2));
+    let twice = Image::new().layer("config").layer(large(2));
+    let mut gone = vec![bad.push(&admin, "team/app:v1").await, twice.push(&admin, "team/other:v1").await];
+    bad.push(&admin, "team/other:also").await;
+    let good = Image::new().layer(large(1)).push(&admin, "team/app:v2").await;
+    server.back_up(folder.path()).await;
+    server.clock().advance(std::time::Duration::from_secs(1));
+    let purge = serde_json::json!({ "digest": secret, "force": true, "reason": "a test" });
+    admin.post_json("/api/v1/purges", &purge).await.assert_status(200);
+    let listed = admin.get("/api/v1/purges").await.assert_status(200).json();
+    let mut listed: Vec<_> =
+        listed["items"].as_array().unwrap().iter().map(|row| row["digest"].as_str().unwrap().to_owned()).collect();
+    gone.push(secret);
+    listed.sort();
+    gone.sort();
+    assert_eq!(listed, gone);
+    let moved = server.restored(on(Backend::Sqlite, Store::Memory), folder.path()).await;
+    for name in ["app/manifests/v1", "other/manifests/v1", "other/manifests/also"] {
+        let answer = moved.admin().get(&format!("/v2/team/{name}")).await;
+        assert!(!answer.status.is_success(), "{name}: {answer}");
+    }
+    moved
+        .admin()
+        .get("/v2/team/app/manifests/v2")
+        .await
+        .assert_status(200)
+        .assert_header("docker-content-digest", &good);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn from_sqlite_and_files_to_postgres() {
     moves(on(Backend::Sqlite, Store::Files), on(Backend::Postgres, Store::Memory)).await;
 }

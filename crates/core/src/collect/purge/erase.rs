@@ -94,11 +94,7 @@ impl Core {
                 doomed::insert(tx, &gone, BEFORE_PINS, BEFORE_PINS).await?;
                 for blob in &gone {
                     // For restores: each of them for itself, because a backup may hold it in another place.
-                    let (digest, actor, reason) = (blob.digest, &order.actor.name, &order.reason);
-                    let (actor, reason) = (actor.clone(), reason.clone());
-                    let row =
-                        purges::Purge { id: 0, digest: Some(digest), repository: None, actor, reason, at: order.at };
-                    purges::insert(tx, &row).await?;
+                    purges::insert(tx, &order.row(Some(blob.digest), None)).await?;
                 }
                 Ok::<_, Error>(gone)
             })
