@@ -21,7 +21,7 @@ use wharf_types::{FormatName, RepoName, Tag};
 pub(crate) use reflect::{
     Order, REFLECT, artifacts_of, ask_to_reflect, ask_to_reflect_below, reflect_manifest, reflect_move,
 };
-pub(crate) use twin::{Companion, Twin, attach, put_twin, remove_twin};
+pub(crate) use twin::{Companion, Twin, attach, let_packages_go, put_twin, remove_twin};
 
 use crate::{Format, InspectError};
 

@@ -5,7 +5,7 @@ use wharf_db::catalog::{audit, events, projects, repositories};
 use wharf_db::{Durability, Tx};
 use wharf_types::{FormatName, ProjectName, RepoName, Timestamp};
 
-use crate::artifact::{Shown, artifacts_of, ask_to_reflect, ask_to_reflect_below};
+use crate::artifact::{Shown, artifacts_of, ask_to_reflect, ask_to_reflect_below, let_packages_go};
 use crate::recycle::{self, Deletion};
 use crate::tag_rule::RuleBook;
 use crate::{Actor, Core, Error, Result};
@@ -194,7 +194,8 @@ impl Core {
     /// are the first hundred repositories that have its packages as artifacts: those stay.
     ///
     /// # Errors
-    /// [`Error::RepositoryUnknown`], and [`Error::Rule`] if a rule of the project keeps one of its tags, unless `force` is set.
+    /// [`Error::RepositoryUnknown`], and [`Error::Rule`] if a rule of the project keeps one of its tags, or the tag by which one of its
+    /// packages is an artifact, unless `force` is set.
     pub async fn delete_repository(&self, target: &Target, force: bool, actor: &Actor) -> Result<Vec<RepoName>> {
         let at = self.inner.clock.now();
         // Without a bin the entry is there all the same, its time up: by it everything goes.
@@ -231,6 +232,9 @@ async fn delete(tx: &mut Tx<'_>, removal: &Removal) -> Result<Vec<RepoName>> {
     let row = target.require(tx).await?;
     if !force {
         rules.open(&row).let_repository_go(tx, row.id).await?;
+        if let Some(shown) = rules.doors().shown_by(target.format.as_str()) {
+            let_packages_go(tx, shown, rules, (target, &row)).await?;
+        }
     }
     repositories::mark_deleted(tx, row.id, *at).await?;
     recycle::keep_repository(tx, &Deletion { repository: &row, actor: &actor.name, at: *at, until: *until }).await?;

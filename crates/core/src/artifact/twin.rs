@@ -1,15 +1,17 @@
 //! The manifest of a package that came as a package.
 
+use std::collections::HashMap;
+
 use serde_json::{Value, json};
 use wharf_db::Tx;
 use wharf_db::catalog::blobs::{self, Place};
-use wharf_db::catalog::{manifests, packages, repositories, tags};
+use wharf_db::catalog::{manifests, packages, repositories, tag_rules, tags};
 use wharf_types::{Digest, Reference, Tag, Timestamp};
 
 use super::{ArtifactForm, Shown, artifact_of};
 use crate::manifest::{Parsed, Put, Removal, media, put_rows, remove};
 use crate::repository::Target;
-use crate::tag_rule::RuleBook;
+use crate::tag_rule::{RuleBook, Rules};
 use crate::{Actor, Contents, Core, Error, InspectError, Result};
 
 /// Where a package is an artifact too.
@@ -142,13 +144,53 @@ pub(crate) async fn remove_twin(
     removal: impl FnOnce(Target, Reference) -> Removal,
 ) -> Result<()> {
     let TwinOf { target, tag } = of;
-    let Some((repository, manifest)) = pointed(tx, of).await? else { return Ok(()) };
-    if !manifests::targets(tx, repository, &manifest).await?.contains(digest) {
-        return Ok(());
-    }
+    let Some((repository, manifest)) = twin(tx, of, digest).await? else { return Ok(()) };
     let names = tags::of_manifest(tx, repository, &manifest).await?;
     let reference = if names.len() == 1 { Reference::Digest(manifest) } else { Reference::Tag(tag.clone()) };
     remove(tx, &removal(target.clone(), reference)).await
+}
+
+/// Rows of one read.
+const STEP: i64 = 1000;
+
+/// Refuses if a rule keeps the tag by which a package of this repository is an artifact: whoever may not remove one may not remove all.
+pub(crate) async fn let_packages_go(
+    tx: &mut Tx<'_>,
+    shown: Shown,
+    rules: &RuleBook,
+    (view, row): (&Target, &repositories::Repository),
+) -> Result<()> {
+    if tag_rules::of_project(tx, row.project_id).await?.is_empty() {
+        return Ok(());
+    }
+    // By the package's name; `None` is one that no repository has as an artifact.
+    let mut homes: HashMap<String, Option<Rules>> = HashMap::new();
+    let mut after = String::new();
+    loop {
+        let page = packages::page(tx, row.id, "", &after, STEP).await?;
+        let Some(last) = page.last() else { return Ok(()) };
+        last.package.path.clone_into(&mut after);
+        for packages::Package { package, .. } in &page {
+            let Some(of) = shown.twin_of(view, &package.name, &package.version) else { continue };
+            if !homes.contains_key(&package.name) {
+                let home = of.target.find(tx).await?.map(|home| rules.open(&home));
+                homes.insert(package.name.clone(), home);
+            }
+            let Some(Some(home)) = homes.get_mut(&package.name) else { continue };
+            if let Err(refusal) = home.let_go(tx, &of.tag).await
+                && twin(tx, &of, &package.digest).await?.is_some()
+            {
+                return Err(refusal);
+            }
+        }
+    }
+}
+
+/// Repository and manifest of a package's artifact, if its tag leads to one of these bytes.
+async fn twin(tx: &mut Tx<'_>, of: &TwinOf, digest: &Digest) -> Result<Option<(i64, Digest)>> {
+    let Some((repository, manifest)) = pointed(tx, of).await? else { return Ok(None) };
+    let targets = manifests::targets(tx, repository, &manifest).await?;
+    Ok(targets.contains(digest).then_some((repository, manifest)))
 }
 
 async fn pointed(tx: &mut Tx<'_>, of: &TwinOf) -> Result<Option<(i64, Digest)>> {

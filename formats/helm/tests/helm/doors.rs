@@ -22,6 +22,7 @@ on_every_database! {
     a_new_repository_lists_the_artifacts_that_lie_there,
     a_tag_that_moves_takes_the_index_along,
     the_same_rules_hold_at_both_doors,
+    a_repository_with_a_chart_that_a_rule_keeps_goes_only_by_force,
     what_is_no_such_chart_is_an_artifact_only,
     a_pusher_of_artifacts_only_lists_them,
     charts_before_and_after_a_restart_of_work_agree,
@@ -269,6 +270,31 @@ async fn the_same_rules_hold_at_both_doors(server: &TestServer) {
     push(&admin, "team/charts/b", &b, "1.0.0", None).await;
     museum.post("api/charts", b.clone().say("description: other\n").packed()).await.assert_status(409);
     museum.add(&b).await;
+}
+
+async fn a_repository_with_a_chart_that_a_rule_keeps_goes_only_by_force(server: &TestServer) {
+    let (museum, admin) = (Museum::new(server, "team/charts"), server.admin());
+    let [a, b] = [chart("a", "1.0.0"), chart("b", "1.0.0")];
+    museum.add(&a).await;
+    museum.add(&b).await;
+    let rule = json!({ "name": "releases", "repositories": "charts/b", "pattern": "*" });
+    admin.post_json("/api/v1/projects/team/tag-rules", &rule).await.assert_status(201);
+    let path = "/api/v1/repositories/helm/team/charts";
+    let refused = admin.delete(path).await.assert_status(409).json();
+    assert_eq!(refused["code"], "immutable", "{refused}");
+    let detail = refused["detail"].as_str().unwrap();
+    assert!(detail.contains("the tag 1.0.0 of team/charts/b") && detail.contains("the rule releases"), "{detail}");
+    assert!(refused["hint"].as_str().unwrap().contains("force"), "{refused}");
+    assert_eq!(museum.listed().await, ["a 1.0.0", "b 1.0.0"]);
+    // What the rule keeps is gone already: nothing is left of it to keep.
+    admin.delete("/api/v1/repositories/oci/team/charts/b?force=true").await.assert_status(204);
+    assert_eq!(museum.listed().await, ["a 1.0.0"]);
+    admin.delete(path).await.assert_status(200);
+    museum.add(&chart("b", "2.0.0")).await;
+    admin.delete(path).await.assert_status(409);
+    admin.delete(&format!("{path}?force=true")).await.assert_status(200);
+    admin.get(path).await.assert_status(404);
+    assert_eq!(status(server, "team/charts/b", "2.0.0").await, 200);
 }
 
 async fn what_is_no_such_chart_is_an_artifact_only(server: &TestServer) {
