@@ -40,6 +40,9 @@ pub(crate) struct Args {
     /// Of a registry: manifests too that no tag leads to.
     #[arg(long)]
     untagged: bool,
+    /// Of a registry: tags that are at the destination already and lead elsewhere stay where they are.
+    #[arg(long)]
+    keep_newer: bool,
     /// How many files are sent at a time.
     #[arg(long, default_value_t = 4, value_name = "COUNT", value_parser = clap::value_parser!(u8).range(1..=32))]
     jobs: u8,
@@ -73,10 +76,14 @@ impl Args {
                 Kind::Apt => apt::import(&import, &destination, (&self.channel, &self.section)).await,
                 Kind::Yum => yum::import(&import, &destination).await,
                 Kind::Charts => charts::import(&import, &destination).await,
-                Kind::Registry => registry::import(&import, &destination, self.untagged).await,
+                Kind::Registry => registry::import(&import, &destination, self.bringing()).await,
             };
             import.tally.finish(self.remote.output, kind.name(), &shown, ended.map_err(server::resumable))
         })
+    }
+
+    fn bringing(&self) -> registry::Bringing {
+        registry::Bringing { untagged: self.untagged, keep_newer: self.keep_newer }
     }
 
     /// The name of the repository, in full; for a registry what names are put behind, which may be nothing.

@@ -17,15 +17,24 @@ use super::checked::{Claim, check};
 use super::server::Ask;
 use super::stop::{One, Stop};
 use crate::failure::Outcome;
-use layout::Layout;
 pub(super) use layout::root;
+use layout::{Layout, Tagged};
 use repository::{Held, Repository};
 
 /// Most tags that one push may set.
 const MOST_TAGS: usize = 100;
 
+/// What of a storage is to be brought.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bringing {
+    /// Manifests too that no tag leads to.
+    pub(super) untagged: bool,
+    /// Tags that lead elsewhere on the server stay where they are.
+    pub(super) keep_newer: bool,
+}
+
 /// Imports a storage.
-pub(super) async fn import(import: &Import<'_>, prefix: &str, untagged: bool) -> Outcome {
+pub(super) async fn import(import: &Import<'_>, prefix: &str, bringing: Bringing) -> Outcome {
     let Some(base) = root(&import.folder) else {
         let failed = "there is no docker/registry/v2 in it, with blobs and repositories";
         return Err(crate::failure::Failure::usage(failed).hint("name the registry's rootdirectory"));
@@ -38,10 +47,46 @@ pub(super) async fn import(import: &Import<'_>, prefix: &str, untagged: bool) ->
             import.tally.failed(&name, &One::new(error));
             continue;
         }
-        let repository = Repository::read(import, &layout, &name, untagged);
+        let mut tags = layout.tags(&name);
+        if bringing.keep_newer {
+            tags = not_elsewhere(import, &into, &name, tags).await?;
+        }
+        let repository = Repository::read(import, &layout, &name, tags, bringing);
         Mover { import, layout: &layout, into: &into, repository: &repository, places: &places }.bring().await?;
     }
     Ok(())
+}
+
+/// The tags without those that are on the server and lead elsewhere, which are told. One that cannot be asked for is not moved either.
+async fn not_elsewhere(import: &Import<'_>, into: &str, name: &str, tags: Vec<Tagged>) -> Outcome<Vec<Tagged>> {
+    let wanted = RefCell::new(Vec::new());
+    import
+        .tally
+        .each(
+            import.jobs,
+            tags,
+            |(tag, _)| format!("{name}:{tag}"),
+            async |(tag, digest)| {
+                if let Ok(digest) = &digest
+                    && let Some(here) = head(import, into, &tag).await?
+                    && here != digest.to_string()
+                {
+                    import.tally.left(&format!("{name}:{tag}"), &here);
+                } else {
+                    wanted.borrow_mut().push((tag, digest));
+                }
+                Ok(())
+            },
+        )
+        .await?;
+    Ok(wanted.into_inner())
+}
+
+/// The digest that a reference leads to on the server, if it is there.
+async fn head(import: &Import<'_>, into: &str, reference: &str) -> Result<Option<String>, Stop> {
+    let path = format!("/v2/{into}/manifests/{reference}");
+    let found = import.server.find(Ask::new(Method::HEAD, path), "it").await?;
+    Ok(found.as_ref().and_then(|answer| answer.header("docker-content-digest")).map(str::to_owned))
 }
 
 /// One repository on its way.
@@ -110,10 +155,7 @@ impl Mover<'_> {
 
     /// Whether a reference leads to this manifest on the server.
     async fn has(&self, reference: &str, digest: &Digest) -> Result<bool, Stop> {
-        let path = format!("/v2/{}/manifests/{reference}", self.into);
-        let found = self.import.server.find(Ask::new(Method::HEAD, path), "it").await?;
-        let said = found.as_ref().and_then(|answer| answer.header("docker-content-digest"));
-        Ok(said.is_some_and(|said| said == digest.to_string()))
+        Ok(head(self.import, self.into, reference).await?.is_some_and(|said| said == digest.to_string()))
     }
 
     fn remember(&self, blobs: impl Iterator<Item = Digest>) {

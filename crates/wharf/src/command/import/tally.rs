@@ -20,6 +20,7 @@ pub(super) struct Tally {
     bytes: Cell<u64>,
     there: Cell<u64>,
     changed: Cell<u64>,
+    left: RefCell<Vec<(String, String)>>,
     failed: RefCell<Vec<(String, String)>>,
     passed_over: RefCell<Vec<(String, String)>>,
 }
@@ -33,6 +34,7 @@ impl Tally {
             bytes: Cell::default(),
             there: Cell::default(),
             changed: Cell::default(),
+            left: RefCell::default(),
             failed: RefCell::default(),
             passed_over: RefCell::default(),
         }
@@ -73,6 +75,13 @@ impl Tally {
     pub(super) fn changed(&self) {
         self.changed.set(self.changed.get() + 1);
         self.show();
+    }
+
+    /// A tag stays where it leads on the server, as was asked for.
+    pub(super) fn left(&self, what: &str, where_it_leads: &str) {
+        let (what, why) = (One::new(what).to_string(), One::new(where_it_leads).to_string());
+        self.bar.suspend(|| out::note(format!("left: {what}: it leads to {why} there")));
+        self.left.borrow_mut().push((what, why));
     }
 
     /// Something was not imported, and should have been.
@@ -140,6 +149,7 @@ impl Tally {
                     "sent_bytes": self.bytes.get(),
                     "there": self.there.get(),
                     "placed": self.changed.get(),
+                    "left": list(&self.left.borrow(), "digest"),
                     "failed": list(&failed, "error"),
                     "passed_over": list(&self.passed_over.borrow(), "reason"),
                 });
@@ -161,8 +171,13 @@ impl Tally {
             (count, false) => format!(", {count} placed without sending them"),
             (count, true) => format!(", {count} would be placed without sending them"),
         };
+        let placed = match self.left.borrow().len() {
+            0 => placed,
+            1 => format!("{placed}, 1 tag left that leads elsewhere"),
+            count => format!("{placed}, {count} tags left that lead elsewhere"),
+        };
         out::line(match (sent, self.dry) {
-            (0, _) if whole && changed == 0 && self.failed.borrow().is_empty() => {
+            (0, _) if whole && placed.is_empty() && self.failed.borrow().is_empty() => {
                 format!("nothing to send: all {there} are there already")
             }
             (_, true) => {

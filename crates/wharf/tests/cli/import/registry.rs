@@ -105,6 +105,37 @@ fn what_tags_lead_to_comes_with_what_refers_to_it() {
 }
 
 #[test]
+fn tags_that_lead_elsewhere_are_left_if_asked() {
+    let (place, server) = ready();
+    let storage = Storage(&place);
+    let none = json!({});
+    let [old, new, both] = ["old", "new", "both"].map(|layer| storage.manifest("app", &storage.image(layer, &none)));
+    for (tag, digest) in [("1.0", &both), ("latest", &new), ("stable", &new)] {
+        storage.tag("app", tag, digest);
+    }
+    assert_eq!(import(&place, &["storage", "team"]).0, 0);
+    // The day before, as the other server knew it; `new` has come here since.
+    for (tag, digest) in [("latest", &old), ("stable", &old), ("only-there", &both)] {
+        storage.tag("app", tag, digest);
+    }
+    let (code, dry) = import(&place, &["storage", "team", "--keep-newer", "--dry-run"]);
+    assert_eq!((code, names(&dry, "left")), (0, vec!["app:latest".to_owned(), "app:stable".to_owned()]), "{dry}");
+    let (code, said) = import(&place, &["storage", "team", "--keep-newer"]);
+    assert_eq!((code, counts(&said)), (0, [0, 1, 1, 0]), "{said}");
+    assert_eq!(said["left"][0]["digest"], new, "{said}");
+    for (tag, digest) in [("1.0", &both), ("latest", &new), ("stable", &new), ("only-there", &both)] {
+        assert_eq!(manifest(&server, "team/app", tag), (200, digest.clone()), "{tag}");
+    }
+    assert_eq!(manifest(&server, "team/app", &old).0, 404, "what only such tags lead to is not brought");
+    let told = place.run(&["import", "storage", "team", "--keep-newer"]).ok();
+    assert_eq!(told, "0 sent (0 B), 1 were there already, 2 tags left that lead elsewhere\n");
+    // Without being asked for it, they move.
+    assert_eq!(import(&place, &["storage", "team"]).0, 0);
+    assert_eq!(manifest(&server, "team/app", "latest"), (200, old));
+    server.stop();
+}
+
+#[test]
 fn broken_and_hostile_things_are_named_and_the_others_come() {
     let (place, server) = ready();
     let storage = Storage(&place);

@@ -10,6 +10,9 @@ const DEEPEST: usize = 40;
 /// Most bytes of a link: a digest.
 const LONGEST_LINK: u64 = 256;
 
+/// A tag and the manifest it leads to.
+pub(super) type Tagged = (String, Result<Digest, One>);
+
 /// A storage.
 #[derive(Debug)]
 pub(super) struct Layout<'a> {
@@ -67,7 +70,7 @@ impl<'a> Layout<'a> {
     }
 
     /// The tags of a repository, each with where it points or why that cannot be said.
-    pub(super) fn tags(&self, name: &str) -> Vec<(String, Result<Digest, One>)> {
+    pub(super) fn tags(&self, name: &str) -> Vec<Tagged> {
         let base = format!("{}/tags", self.manifests(name));
         let read = |tag: &String| -> Result<Digest, One> {
             tag.parse::<Tag>().map_err(One::new)?;

@@ -8,7 +8,8 @@ use wharf_types::{Digest, MediaType};
 
 use super::super::Import;
 use super::super::stop::One;
-use super::layout::Layout;
+use super::Bringing;
+use super::layout::{Layout, Tagged};
 
 /// A manifest.
 #[derive(Debug)]
@@ -48,9 +49,15 @@ impl Held {
 
 impl Repository {
     /// Reads a repository. What cannot be read is noted.
-    pub(super) fn read(import: &Import<'_>, layout: &Layout<'_>, name: &str, untagged: bool) -> Self {
+    pub(super) fn read(
+        import: &Import<'_>,
+        layout: &Layout<'_>,
+        name: &str,
+        tagged: Vec<Tagged>,
+        bringing: Bringing,
+    ) -> Self {
         let (mut tags, mut by_digest) = (BTreeMap::new(), BTreeMap::<_, Vec<String>>::new());
-        for (tag, digest) in layout.tags(name) {
+        for (tag, digest) in tagged {
             match digest {
                 Ok(digest) => {
                     by_digest.entry(digest).or_default().push(tag.clone());
@@ -61,7 +68,7 @@ impl Repository {
         }
         let revisions: BTreeSet<Digest> = layout.revisions(name).into_iter().collect();
         let mut reader = Reader { import, layout, name, revisions: &revisions, read: BTreeMap::new() };
-        let roots: Vec<Digest> = if untagged {
+        let roots: Vec<Digest> = if bringing.untagged {
             revisions.iter().chain(tags.values()).copied().collect()
         } else {
             tags.values().copied().collect()
@@ -71,7 +78,8 @@ impl Repository {
         reader.reach_referrers(&mut reached);
         let left = revisions.difference(&reached).count();
         if left > 0 {
-            let why = format!("{left} manifests that no tag leads to; --untagged brings them too");
+            let tag = if bringing.keep_newer { "no tag that was not left" } else { "no tag" };
+            let why = format!("{left} manifests that {tag} leads to; --untagged brings them too");
             import.tally.passed_over(name, &why);
         }
         let manifests = reader.read.into_iter().filter_map(|(digest, held)| Some((digest, held?)));
