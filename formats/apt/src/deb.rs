@@ -76,7 +76,7 @@ fn members(file: &mut impl Read) -> Result<Found, InspectError> {
 
 /// The control file out of the control archive.
 fn control(name: &str, member: &mut impl Read) -> Result<Paragraph, InspectError> {
-    let decoder = tree::decoder(name, member)?;
+    let decoder = tree::decoder(name, member)?.filter(|_| !name.ends_with(".bz2"));
     let decoder = decoder.ok_or_else(|| refused(format!("{name}: dpkg has no such compression of control files")))?;
     let mut archive = tree::Capped { inner: decoder, left: LARGEST_CONTROL_ARCHIVE };
     let mut control = None;
@@ -100,7 +100,7 @@ fn control(name: &str, member: &mut impl Read) -> Result<Paragraph, InspectError
 
 /// The paths of the files that it installs.
 fn paths(member: &ar::Member, content: &mut impl Read) -> Result<Vec<Vec<u8>>, InspectError> {
-    // Old packages in bzip2 can be installed, so they are taken; only, no list says what is in them.
+    // What is compressed in a way that dpkg may know one day is taken; only, no list says what is in it.
     let Some(inner) = tree::decoder(&member.name, content)? else { return Ok(Vec::new()) };
     let left = member.size.saturating_mul(MOST_SHRUNK).max(LARGEST_DATA);
     let mut archive = tree::Capped { inner, left };

@@ -75,6 +75,11 @@ fn compressed(ending: &str, content: &[u8]) -> Vec<u8> {
             liblzma::read::XzEncoder::new(content, 0).read_to_end(&mut out).unwrap();
             out
         }
+        ".bz2" => {
+            let mut out = Vec::new();
+            bzip2::read::BzEncoder::new(content, bzip2::Compression::fast()).read_to_end(&mut out).unwrap();
+            out
+        }
         ".zst" => zstd::encode_all(content, 1).unwrap(),
         _ => content.to_vec(),
     }
@@ -140,9 +145,31 @@ fn a_package_that_cannot_be_listed_can_be_taken() {
     let file = archive(&[
         ("debian-binary", b"2.0\n"),
         ("control.tar", &control_of(CONTROL.as_bytes())),
-        ("data.tar.bz2", b"BZh9"),
+        ("data.tar.new", b"whatever"),
     ]);
     assert_eq!(fragment(&read(&file).unwrap(), kind::CONTENTS), "");
+}
+
+#[test]
+fn files_of_old_packages_in_bzip2_are_listed() {
+    let of = |control: &str, data: &[u8]| {
+        let content = compressed(control, &control_of(CONTROL.as_bytes()));
+        archive(&[("debian-binary", b"2.0\n"), (&format!("control.tar{control}"), &content), ("data.tar.bz2", data)])
+    };
+    let files = data();
+    let data = compressed(".bz2", &files);
+    let plain = fragment(&read(&deb(CONTROL)).unwrap(), kind::CONTENTS);
+    assert!(!plain.is_empty());
+    assert_eq!(fragment(&read(&of(".gz", &data)).unwrap(), kind::CONTENTS), plain);
+    // As several packers at once write it: one stream behind the other.
+    let (head, tail) = files.split_at(700);
+    let streams = [compressed(".bz2", head), compressed(".bz2", tail)].concat();
+    assert_eq!(fragment(&read(&of(".gz", &streams)).unwrap(), kind::CONTENTS), plain);
+    // What is cut off or no bzip2 is told; and dpkg reads no control files in it.
+    for broken in [&data[..data.len() - 5], b"BZh9", b"nothing of the kind"] {
+        assert!(read(&of(".gz", broken)).unwrap_err().contains("cannot be read"));
+    }
+    assert!(read(&of(".bz2", &data)).unwrap_err().contains("no such compression of control files"));
 }
 
 #[test]
@@ -212,6 +239,13 @@ fn bombs_are_not_unpacked() {
     let file = archive(&[("debian-binary", b"2.0\n"), ("control.tar.zst", &bomb), ("data.tar", &data())]);
     let said = read(&file).unwrap_err();
     assert!(said.contains("unpacks to too much"), "{said}");
+    // The caps lie behind every decompressor.
+    let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::best());
+    std::io::copy(&mut std::io::repeat(0).take(64 << 20), &mut encoder).unwrap();
+    let bomb = encoder.finish().unwrap();
+    assert!(bomb.len() < 1000);
+    let mut capped = tree::Capped { inner: tree::decoder("data.tar.bz2", &*bomb).unwrap().unwrap(), left: 1 << 20 };
+    assert_eq!(std::io::copy(&mut capped, &mut std::io::sink()).unwrap_err().to_string(), "it unpacks to too much");
     let mut small = tree::Capped { inner: std::io::repeat(0), left: 10 };
     assert_eq!(std::io::copy(&mut small, &mut std::io::sink()).unwrap_err().to_string(), "it unpacks to too much");
 }

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read};
 
+use bzip2::read::MultiBzDecoder;
 use liblzma::read::XzDecoder;
 use liblzma::stream::Stream;
 use tar::{EntryType, PaxExtensions};
@@ -43,6 +44,8 @@ pub(crate) fn decoder<'a>(name: &str, inner: impl Read + 'a) -> Result<Option<Bo
             let stream = Stream::new_lzma_decoder(DECODER_MEMORY).map_err(|error| ready(&error))?;
             Box::new(XzDecoder::new_stream(inner, stream))
         }
+        // Some packers write it in several streams.
+        Some(".bz2") => Box::new(MultiBzDecoder::new(inner)),
         Some(".zst") => {
             let mut decoder = zstd::Decoder::new(inner).map_err(|error| ready(&error))?;
             decoder.window_log_max(ZSTD_WINDOW_LOG).map_err(|error| ready(&error))?;
