@@ -282,9 +282,9 @@ async fn a_repository_with_a_chart_that_a_rule_keeps_goes_only_by_force(server: 
     let path = "/api/v1/repositories/helm/team/charts";
     let refused = admin.delete(path).await.assert_status(409).json();
     assert_eq!(refused["code"], "immutable", "{refused}");
-    let detail = refused["detail"].as_str().unwrap();
+    let detail = refused["detail"].as_str().expect("words");
     assert!(detail.contains("the tag 1.0.0 of team/charts/b") && detail.contains("the rule releases"), "{detail}");
-    assert!(refused["hint"].as_str().unwrap().contains("force"), "{refused}");
+    assert!(refused["hint"].as_str().expect("words").contains("force"), "{refused}");
     assert_eq!(museum.listed().await, ["a 1.0.0", "b 1.0.0"]);
     // What the rule keeps is gone already: nothing is left of it to keep.
     admin.delete("/api/v1/repositories/oci/team/charts/b?force=true").await.assert_status(204);
