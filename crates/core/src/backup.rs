@@ -65,7 +65,7 @@ fn wrong_name(digest: &Digest) -> String {
 /// Says that a blob in the depot is wrong, so that the next backup copies it again. A depot that cannot be written to keeps what it
 /// has.
 pub(crate) async fn is_wrong(depot: &Arc<dyn Depot>, digest: &Digest) {
-    match depot.swap(&wrong_name(digest), None, Some(b"")).await {
+    match depot.swap(&wrong_name(digest), None, b"").await {
         Ok(_) => tracing::error!(%digest, "a blob in the backup is damaged; the next backup copies it again"),
         Err(error) => tracing::error!(%digest, %error, "a blob in the backup is damaged, and that could not be noted"),
     }

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use wharf_storage::DepotError;
 use wharf_types::{Digest, ProjectName, Reference, RepoName};
 
 use crate::{InvalidManifest, RuleError, SecondThought};
@@ -121,7 +122,7 @@ pub enum Error {
     Storage(#[from] wharf_storage::Error),
     /// Where backups go.
     #[error(transparent)]
-    Depot(wharf_storage::DepotError),
+    Depot(DepotError),
     /// A backup that cannot be made or used.
     #[error("{0}")]
     Backup(String),
@@ -142,7 +143,7 @@ impl Error {
         match self {
             Self::Db(error) => error.is_unavailable(),
             Self::Storage(error) => matches!(error, wharf_storage::Error::Unavailable(_)),
-            Self::Busy | Self::Depot(wharf_storage::DepotError::Busy(_)) => true,
+            Self::Busy | Self::Depot(DepotError::Busy(_) | DepotError::Away { .. }) => true,
             _ => false,
         }
     }

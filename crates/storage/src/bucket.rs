@@ -11,9 +11,9 @@
 //! died, is found by its name under `pending/`; the moment between its beginning and that name is left to a rule of the bucket
 //! that aborts incomplete uploads after days.
 
-mod failure;
+pub(crate) mod failure;
 mod identity;
-mod read;
+pub(crate) mod read;
 mod settings;
 mod state;
 mod survey;
@@ -110,7 +110,7 @@ impl Bucket {
     pub async fn open(config: &Config, draw: [u8; 16]) -> std::result::Result<Self, OpenError> {
         let Doors { store: door, signer } = config.connect()?;
         let names = Names::new(&config.prefix);
-        let identity = identity::of(&*door, &names, &config.bucket, draw).await?;
+        let identity = identity::of(&*door, &names, config, draw).await?;
         let parts = usize::try_from(config.upload_memory / u64::from(config.part_size)).unwrap_or(usize::MAX);
         Ok(Self {
             door,
@@ -160,7 +160,7 @@ impl Storage for Bucket {
     }
 
     async fn read(&self, key: &ObjectKey, range: Range<u64>) -> Result<ByteStream> {
-        read::open(Arc::clone(&self.door), self.names.object(key), key, range).await
+        read::open(Arc::clone(&self.door), self.names.object(key), range).await.map_err(|error| failed(key, &error))
     }
 
     async fn link(&self, key: &ObjectKey, ttl: Duration) -> Result<Option<String>> {

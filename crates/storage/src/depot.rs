@@ -1,5 +1,6 @@
 //! Where backups go: files with names, unlike a [`Storage`](crate::Storage), whose keys mean nothing.
 
+mod bucket;
 mod folder;
 
 use std::io;
@@ -7,6 +8,7 @@ use std::io;
 use async_trait::async_trait;
 
 use crate::ByteStream;
+pub use bucket::BucketDepot;
 pub use folder::Folder;
 
 /// Why a depot could not do what was asked.
@@ -24,7 +26,18 @@ pub enum DepotError {
     /// Somebody else uses it in a way that excludes this.
     #[error("{0}")]
     Busy(String),
-    /// The depot cannot be reached, or failed.
+    /// What it lies in cannot keep those apart who write to it at once.
+    #[error("{0}")]
+    Unsuitable(String),
+    /// It cannot be reached now. Later it may.
+    #[error("{name}: {problem}")]
+    Away {
+        /// Which file or folder.
+        name: String,
+        /// What happened.
+        problem: String,
+    },
+    /// The depot failed, or refuses.
     #[error("{name}: {error}")]
     Unavailable {
         /// Which file or folder.
@@ -44,6 +57,7 @@ pub struct Entry {
 }
 
 /// Files by name. Names are relative, with `/` between their parts, of letters, digits, `-`, `_` and `.` only.
+/// Whatever is asked of one that is reached over a network may end with [`DepotError::Away`].
 #[async_trait]
 pub trait Depot: Send + Sync + 'static {
     /// Where it is, for people.
@@ -56,12 +70,12 @@ pub trait Depot: Send + Sync + 'static {
     /// [`DepotError::Body`] if `body` errs, [`DepotError::Full`], [`DepotError::Unavailable`].
     async fn put(&self, name: &str, body: ByteStream) -> Result<u64, DepotError>;
 
-    /// Replaces a small file that holds exactly `from`, or is not there where that is `None`; with no `to` it is removed. False if
-    /// it holds something else. Of several who do this at once to one file one succeeds.
+    /// Replaces a small file that holds exactly `from`, or is not there where that is `None`. False if it holds something else. Of
+    /// several who do this at once to one file one succeeds. There is no removal of this kind: buckets have none.
     ///
     /// # Errors
-    /// [`DepotError::Full`], [`DepotError::Unavailable`].
-    async fn swap(&self, name: &str, from: Option<&[u8]>, to: Option<&[u8]>) -> Result<bool, DepotError>;
+    /// [`DepotError::Full`], [`DepotError::Unsuitable`], [`DepotError::Unavailable`].
+    async fn swap(&self, name: &str, from: Option<&[u8]>, to: &[u8]) -> Result<bool, DepotError>;
 
     /// Reads a file.
     ///
@@ -69,7 +83,8 @@ pub trait Depot: Send + Sync + 'static {
     /// [`DepotError::NotFound`], [`DepotError::Unavailable`].
     async fn get(&self, name: &str) -> Result<ByteStream, DepotError>;
 
-    /// What lies in a folder, in no order; nothing if there is no such folder. The empty name is the depot itself.
+    /// What lies in a folder, in no order; nothing if there is no such folder. The empty name is the depot itself. A folder that has
+    /// become empty may still be shown.
     ///
     /// # Errors
     /// [`DepotError::Unavailable`].

@@ -16,6 +16,6 @@ pub mod testing;
 mod upload;
 
 pub use contract::{Appended, ByteStream, Error, Progress, Result, Space, Storage, Stored};
-pub use depot::{Depot, DepotError, Entry, Folder};
+pub use depot::{BucketDepot, Depot, DepotError, Entry, Folder};
 pub use key::{InvalidKey, ObjectKey};
 pub use upload::{Hashing, InvalidMidstate, Tap};

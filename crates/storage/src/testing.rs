@@ -2,6 +2,7 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot have its server has failed")]
 
 use std::fs;
+use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -99,6 +100,29 @@ impl Drop for S3Server {
         self.supervisor.stdin = None;
         self.supervisor.wait().ok();
     }
+}
+
+/// The URL of a store that says yes to everything, so that no condition holds anything up.
+///
+/// # Panics
+/// If no port is free.
+pub fn yes_man() -> String {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            std::thread::spawn(move || {
+                let mut request = [0; 16 * 1024];
+                while stream.read(&mut request).is_ok_and(|read| read > 0) {
+                    let yes = b"HTTP/1.1 200 OK\r\nETag: \"1\"\r\nLast-Modified: Sat, 01 Jan 2000 00:00:00 GMT\r\nContent-Length: 0\r\n\r\n";
+                    if stream.write_all(yes).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    url
 }
 
 fn program() -> PathBuf {

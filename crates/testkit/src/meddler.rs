@@ -4,54 +4,54 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
-use wharf_storage::{ByteStream, Depot, DepotError, Entry, Folder};
+use wharf_storage::{ByteStream, Depot, DepotError, Entry};
 
 type Meddle = Box<dyn Fn(String) -> BoxFuture<'static, ()> + Send + Sync>;
 
-/// A folder for backups. Before a file is written, what was given is done.
+/// A place for backups. Before a file is written, what was given is done.
 pub struct Meddler {
-    folder: Folder,
+    depot: Arc<dyn Depot>,
     meddle: Meddle,
 }
 
 impl Meddler {
     /// Does `meddle`, which is told the file's name, before each file is written.
     pub fn over(
-        folder: Folder,
+        depot: Arc<dyn Depot>,
         meddle: impl Fn(String) -> BoxFuture<'static, ()> + Send + Sync + 'static,
     ) -> Arc<dyn Depot> {
-        Arc::new(Self { folder, meddle: Box::new(meddle) })
+        Arc::new(Self { depot, meddle: Box::new(meddle) })
     }
 }
 
 #[async_trait]
 impl Depot for Meddler {
     fn place(&self) -> String {
-        self.folder.place()
+        self.depot.place()
     }
 
     async fn put(&self, name: &str, body: ByteStream) -> Result<u64, DepotError> {
         (self.meddle)(name.to_owned()).await;
-        self.folder.put(name, body).await
+        self.depot.put(name, body).await
     }
 
-    async fn swap(&self, name: &str, from: Option<&[u8]>, to: Option<&[u8]>) -> Result<bool, DepotError> {
-        self.folder.swap(name, from, to).await
+    async fn swap(&self, name: &str, from: Option<&[u8]>, to: &[u8]) -> Result<bool, DepotError> {
+        self.depot.swap(name, from, to).await
     }
 
     async fn get(&self, name: &str) -> Result<ByteStream, DepotError> {
-        self.folder.get(name).await
+        self.depot.get(name).await
     }
 
     async fn list(&self, folder: &str) -> Result<Vec<Entry>, DepotError> {
-        self.folder.list(folder).await
+        self.depot.list(folder).await
     }
 
     async fn remove(&self, name: &str) -> Result<(), DepotError> {
-        self.folder.remove(name).await
+        self.depot.remove(name).await
     }
 
     async fn tidy(&self) -> Result<(), DepotError> {
-        self.folder.tidy().await
+        self.depot.tidy().await
     }
 }

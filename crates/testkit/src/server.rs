@@ -136,7 +136,7 @@ impl TestServer {
         folder: &Path,
         meddle: impl Fn(String) -> BoxFuture<'static, ()> + Send + Sync + 'static,
     ) -> wharf_core::Result<Snapshot> {
-        self.back_up_to(&Meddler::over(Folder::new(folder), meddle)).await
+        self.back_up_to(&Meddler::over(Arc::new(Folder::new(folder)), meddle)).await
     }
 
     /// Keeps the newest snapshot in a folder.
@@ -150,14 +150,22 @@ impl TestServer {
 
     /// What is wrong with the backups in a folder.
     pub async fn verify(folder: &Path) -> Vec<Finding> {
-        let depot: Arc<dyn Depot> = Arc::new(Folder::new(folder));
-        backup::verify(&depot, &Progress::default()).await.expect("a folder that can be read").findings
+        Self::verify_at(&(Arc::new(Folder::new(folder)) as Arc<dyn Depot>)).await
+    }
+
+    /// What is wrong with the backups in any place.
+    pub async fn verify_at(depot: &Arc<dyn Depot>) -> Vec<Finding> {
+        backup::verify(depot, &Progress::default()).await.expect("a folder that can be read").findings
     }
 
     /// Another server, on rows and bytes of its own, filled from the newest snapshot in a folder.
     pub async fn restored(&self, options: Options, folder: &Path) -> Self {
-        let depot: Arc<dyn Depot> = Arc::new(Folder::new(folder));
-        let snapshot = backup::find(&depot, None).await.expect("a snapshot");
+        self.restored_from(options, &(Arc::new(Folder::new(folder)) as Arc<dyn Depot>)).await
+    }
+
+    /// The same, from any place.
+    pub async fn restored_from(&self, options: Options, depot: &Arc<dyn Depot>) -> Self {
+        let snapshot = backup::find(depot, None).await.expect("a snapshot");
         let (storage, files) = options.store.open().await;
         let database = options.backend.database().await;
         let db = Db::open_at(&database, snapshot.schema).await.expect("a database");
@@ -171,7 +179,7 @@ impl TestServer {
             allow_missing: false,
             without_sealed: false,
         };
-        backup::restore(&target, &depot, &snapshot, &Progress::default()).await.expect("a restore");
+        backup::restore(&target, depot, &snapshot, &Progress::default()).await.expect("a restore");
         let remains = Remains { options, database, db, storage, key, clock, _folder: files };
         let running = Running::start(&remains).await;
         Self { remains, running }

@@ -1,8 +1,8 @@
 //! Who may write into a depot, and who reads from it.
 //!
-//! A backup or a prune holds `LOCK`: a file with a time, which its holder renews. What a crash left is taken over when its time is
-//! up, or at once by the next try of the same run. Who restores leaves a file under `readers/`; that keeps nobody from backing
-//! up, but a prune waits for it. Clocks of machines that share a depot may differ by less than [`SPAN`].
+//! A backup or a prune holds `LOCK`: a file with a time, which its holder renews, and at the end sets to long ago. What a crash left is
+//! taken over when its time is up, or at once by the next try of the same run. Who restores leaves a file under `readers/`; that keeps
+//! nobody from backing up, but a prune waits for it. Clocks of machines that share a depot may differ by less than [`SPAN`].
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -59,7 +59,7 @@ impl Lease {
             if let Some(other) = found.as_deref().and_then(living(now)).filter(|other| other.run != run) {
                 return Err(busy(depot, &other));
             }
-            if depot.swap(LOCK, found.as_deref(), Some(&mine)).await? {
+            if depot.swap(LOCK, found.as_deref(), &mine).await? {
                 return Ok(Self::renewed(depot, clock, LOCK.to_owned(), held, mine));
             }
         }
@@ -93,7 +93,7 @@ impl Lease {
         let now = clock.now();
         let held = Held { run: run.to_owned(), process: std::process::id(), since: now, until: now.after(SPAN) };
         let (name, mine) = (format!("{READERS}/{run}").replace(' ', "-"), text(&held)?);
-        match depot.swap(&name, None, Some(&mine)).await {
+        match depot.swap(&name, None, &mine).await {
             Ok(_) => {}
             Err(error) => {
                 tracing::info!(%error, "the backup is read without a note that it is");
@@ -149,13 +149,17 @@ impl Lease {
         let Self { depot, name, mine, renewing, .. } = self;
         renewing.abort();
         renewing.await.ok();
+        if name != LOCK {
+            // A name that nobody else takes.
+            return Ok(depot.remove(&name).await?);
+        }
         let mine = mine.lock().clone();
-        if !depot.swap(&name, Some(&mine), None).await? {
+        if !depot.swap(&name, Some(&mine), &over(&mine)?).await? {
             // A renewal was under way and came to its end.
             let found = read(&depot, &name).await?;
             let held = |content: &[u8]| serde_json::from_slice::<Held>(content).ok().map(|held| (held.run, held.since));
             if let Some(found) = found.filter(|found| held(found) == held(&mine)) {
-                depot.swap(&name, Some(&found), None).await?;
+                depot.swap(&name, Some(&found), &over(&found)?).await?;
             }
         }
         Ok(())
@@ -181,7 +185,7 @@ impl Renewing {
             let now = self.clock.now();
             let renewed = Held { until: now.after(SPAN), ..self.held.clone() };
             let (Ok(new), old) = (text(&renewed), self.mine.lock().clone()) else { continue };
-            let kept = match self.depot.swap(&self.name, Some(&old), Some(&new)).await {
+            let kept = match self.depot.swap(&self.name, Some(&old), &new).await {
                 Ok(kept) => kept,
                 // The answer may have been lost, or the depot be away for a moment: others wait until its time is up.
                 Err(error) => {
@@ -216,6 +220,12 @@ async fn read(depot: &Arc<dyn Depot>, name: &str) -> Result<Option<Vec<u8>>> {
 /// A lease that is not over. What cannot be read as one is nobody's.
 fn living(now: Timestamp) -> impl Fn(&[u8]) -> Option<Held> {
     move |content| serde_json::from_slice::<Held>(content).ok().filter(|held| held.until > now)
+}
+
+/// The lease at its end. The file stays: that somebody else has not taken it meanwhile is a condition of a write, not of a removal.
+fn over(held: &[u8]) -> Result<Vec<u8>> {
+    let held: Held = serde_json::from_slice(held).map_err(|error| Error::Backup(error.to_string()))?;
+    text(&Held { until: Timestamp::from_millis(0), ..held })
 }
 
 fn text(held: &Held) -> Result<Vec<u8>> {

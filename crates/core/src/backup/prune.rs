@@ -45,6 +45,7 @@ async fn prune_alone(depot: &Arc<dyn Depot>, keep: usize, lease: &Lease) -> Resu
     for id in snapshot::folders(depot).await? {
         match snapshot::open(depot, &id).await? {
             Some(snapshot) => whole.push(snapshot),
+            None if depot.list(&snapshot::path(&id, "")).await?.is_empty() => {}
             None => pruned.halves.push(id),
         }
     }

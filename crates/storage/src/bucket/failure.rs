@@ -5,6 +5,7 @@ use std::io;
 
 use object_store::Error as StoreError;
 
+use super::Config;
 use crate::{Error, ObjectKey};
 
 /// Why a bucket cannot be used.
@@ -14,21 +15,27 @@ pub enum OpenError {
     #[error("{setting} {problem}")]
     Setting {
         /// Its key.
-        setting: &'static str,
+        setting: String,
         /// What is wrong with it.
         problem: String,
     },
     /// The bucket is of a layout that this version does not know.
     #[error("the bucket has an unknown layout {0:?}: was it written by a newer Wharf, or by something else?")]
     UnknownLayout(String),
+    /// It writes though the condition of a write does not hold, or knows no such conditions.
+    #[error(
+        "the object store does not keep to the conditions of a write (If-Match, If-None-Match), so two servers could back up into one \
+         place at once: {0}"
+    )]
+    Unconditional(String),
     /// It does not answer, or not as it should.
     #[error("the object store cannot be used: {0}")]
     Unusable(String),
 }
 
 impl OpenError {
-    pub(super) fn setting(setting: &'static str, problem: impl Into<String>) -> Self {
-        Self::Setting { setting, problem: problem.into() }
+    pub(super) fn setting(section: &str, setting: &str, problem: impl Into<String>) -> Self {
+        Self::Setting { setting: format!("{section}.{setting}"), problem: problem.into() }
     }
 
     /// The client could not be made.
@@ -37,23 +44,24 @@ impl OpenError {
     }
 
     /// The first requests did not go well: which setting says so?
-    pub(super) fn met(error: &StoreError, bucket: &str) -> Self {
-        let said = said(error);
+    pub(crate) fn met(error: &StoreError, config: &Config) -> Self {
+        let (said, Config { section, bucket, .. }) = (said(error), config);
         match error {
             StoreError::PermissionDenied { .. } | StoreError::Unauthenticated { .. } => Self::setting(
-                "storage.access_key",
+                section,
+                "access_key",
                 format!(
-                    "or storage.secret_key is refused for bucket {bucket}, or may not read, write, list and delete there: {said}"
+                    "or {section}.secret_key is refused for bucket {bucket}, or may not read, write, list and delete there: {said}"
                 ),
             ),
             StoreError::NotFound { .. } => {
-                Self::setting("storage.bucket", format!("names {bucket}, which is not there: {said}"))
+                Self::setting(section, "bucket", format!("names {bucket}, which is not there: {said}"))
             }
             // Of a bucket in another region.
             _ if said.contains("Redirect") || said.contains("redirect") => {
-                Self::setting("storage.region", format!("is not the one of bucket {bucket}: {said}"))
+                Self::setting(section, "region", format!("is not the one of bucket {bucket}: {said}"))
             }
-            _ if !has_status(&said) => Self::setting("storage.endpoint", format!("cannot be reached: {said}")),
+            _ if !has_status(&said) => Self::setting(section, "endpoint", format!("cannot be reached: {said}")),
             _ => Self::Unusable(said),
         }
     }
@@ -74,16 +82,24 @@ pub(super) fn failed(key: &ObjectKey, error: &StoreError) -> Error {
 /// A failure that is nobody's in particular.
 pub(super) fn failure(error: &StoreError) -> Error {
     let said = said(error);
-    if ["status code: 507", "XMinioStorageFull", "QuotaExceeded"].iter().any(|full| said.contains(full)) {
-        return Error::Full(said);
-    }
-    Error::Unavailable(io::Error::other(said))
+    if is_full(&said) { Error::Full(said) } else { Error::Unavailable(io::Error::other(said)) }
+}
+
+/// Whether that is said of a store without room.
+pub(crate) fn is_full(said: &str) -> bool {
+    ["status code: 507", "XMinioStorageFull", "QuotaExceeded"].iter().any(|full| said.contains(full))
 }
 
 /// Whether the multipart upload is not there any more, or is not what we took it for.
-pub(super) fn is_lost(error: &StoreError) -> bool {
+pub(crate) fn is_lost(error: &StoreError) -> bool {
     let lost = ["NoSuchUpload", "InvalidPart", "InvalidBlockList", "InvalidBlobOrBlock"];
     matches!(error, StoreError::NotFound { .. }) || lost.iter().any(|code| error.to_string().contains(code))
+}
+
+/// Whether the store knows no conditional put.
+pub(crate) fn is_unknown(error: &StoreError) -> bool {
+    matches!(error, StoreError::NotImplemented { .. } | StoreError::NotSupported { .. })
+        || error.to_string().contains("status code: 501")
 }
 
 /// Whether the range lies beyond the end.
@@ -93,7 +109,7 @@ pub(super) fn is_beyond(error: &StoreError) -> bool {
 }
 
 /// The error with its causes. A query may sign something, and a body may repeat what was signed: neither is shown.
-pub(super) fn said(error: &StoreError) -> String {
+pub(crate) fn said(error: &StoreError) -> String {
     let mut text = shown(&error.to_string());
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -11,14 +11,14 @@ use object_store::path::Path;
 use object_store::{GetOptions, GetRange, ObjectStoreExt as _};
 
 use super::Door;
-use super::failure::{failed, is_beyond, said};
-use crate::{ByteStream, ObjectKey, Result};
+use super::failure::{is_beyond, said};
+use crate::ByteStream;
 
 /// How often in a row an answer may break off without having brought a byte.
 const PATIENCE: u32 = 4;
 
 /// Opens the object, so that its absence is known before the first byte.
-pub(super) async fn open(door: Arc<dyn Door>, path: Path, key: &ObjectKey, range: Range<u64>) -> Result<ByteStream> {
+pub(crate) async fn open(door: Arc<dyn Door>, path: Path, range: Range<u64>) -> object_store::Result<ByteStream> {
     let wanted = match &range {
         range if range.start >= range.end => None,
         Range { start: 0, end: u64::MAX } => Some(GetOptions::default()),
@@ -29,13 +29,13 @@ pub(super) async fn open(door: Arc<dyn Door>, path: Path, key: &ObjectKey, range
         Some(options) => match door.get_opts(&path, options).await {
             Ok(got) => Some(got),
             Err(error) if is_beyond(&error) => None,
-            Err(error) => return Err(failed(key, &error)),
+            Err(error) => return Err(error),
         },
         None => None,
     };
     let Some(got) = got else {
         // Nothing of it is wanted, but whether it is there is.
-        door.head(&path).await.map_err(|error| failed(key, &error))?;
+        door.head(&path).await?;
         return Ok(Box::pin(stream::empty()));
     };
     let Range { start, end } = got.range;

@@ -36,6 +36,8 @@ pub enum Kind {
 /// How to reach a bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
+    /// The section of the settings that this is, for errors that name one.
+    pub section: &'static str,
     /// Whose protocol.
     pub kind: Kind,
     /// Bucket, or container.
@@ -85,6 +87,7 @@ impl Config {
     /// A bucket with everything else as it is when nothing is said.
     pub fn new(kind: Kind, bucket: impl Into<String>) -> Self {
         Self {
+            section: "storage",
             kind,
             bucket: bucket.into(),
             prefix: String::new(),
@@ -122,7 +125,7 @@ impl Config {
             .with_user_agent(http::HeaderValue::from_static(concat!("wharf/", env!("CARGO_PKG_VERSION"))))
             .with_allow_http(self.allow_http);
         if let Some(pem) = &self.certificates {
-            let invalid = |_| OpenError::setting("storage.ca", "is not a file of certificates (PEM)");
+            let invalid = |_| OpenError::setting(self.section, "ca", "is not a file of certificates (PEM)");
             for certificate in Certificate::from_pem_bundle(pem.as_bytes()).map_err(invalid)? {
                 options = options.with_root_certificate(certificate);
             }
@@ -139,16 +142,17 @@ impl Config {
     /// The client, and the one that signs URLs.
     pub(crate) fn connect(&self) -> Result<Doors, OpenError> {
         if self.bucket.is_empty() {
-            return Err(OpenError::setting("storage.bucket", "is not set"));
+            return Err(OpenError::setting(self.section, "bucket", "is not set"));
         }
         if self.is_plain() && !self.allow_http {
             return Err(OpenError::setting(
-                "storage.allow_http",
+                self.section,
+                "allow_http",
                 "is not on, but the endpoint is http:// and so without TLS",
             ));
         }
         if !(Self::SMALLEST_PART..=Self::LARGEST_PART).contains(&self.part_size) {
-            return Err(OpenError::setting("storage.part_size", "is not between 5MiB and 256MiB"));
+            return Err(OpenError::setting(self.section, "part_size", "is not between 5MiB and 256MiB"));
         }
         let store = self.build(self.endpoint.as_deref())?;
         let signer: Option<Arc<dyn Door>> = match (&self.public_endpoint, self.redirect) {
@@ -204,7 +208,7 @@ impl Config {
         }
         match endpoint.split_once("://") {
             Some((scheme, host)) => Ok(format!("{scheme}://{}.{host}", self.bucket)),
-            None => Err(OpenError::setting("storage.endpoint", "is not a URL")),
+            None => Err(OpenError::setting(self.section, "endpoint", "is not a URL")),
         }
     }
 

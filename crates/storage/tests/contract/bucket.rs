@@ -52,7 +52,7 @@ async fn what_does_not_fit_is_refused_and_names_its_setting() {
     ));
     for (expected, config) in wrong {
         let refused = Bucket::open(&config, [1; 16]).await.unwrap_err();
-        let named = matches!(&refused, OpenError::Setting { setting, .. } if *setting == expected);
+        let named = matches!(&refused, OpenError::Setting { setting, .. } if setting == expected);
         assert!(named, "{expected}: {refused}");
         assert!(!refused.to_string().contains("hunter2") && !refused.to_string().contains("test-secret"), "{refused}");
     }

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at the first error, also in a function that it calls")]
 
 mod bucket;
+mod depot;
 mod facts;
 mod local;
 

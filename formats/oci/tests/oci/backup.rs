@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 
 use serde_json::Value;
-use wharf_testkit::{Backend, Image, Options, Store, TestServer, push_blob};
+use wharf_core::Depot;
+use wharf_testkit::{Backend, BucketDepot, Image, Meddler, Options, Store, TestServer, push_blob, s3};
 
 use crate::backend::options;
 
@@ -291,6 +292,80 @@ async fn a_backup_whose_files_were_removed_meanwhile_is_not_called_done() {
         assert!(error.contains("removed") && error.contains("meanwhile"), "{error}");
     }
     assert_eq!(blobs.len(), 2);
+}
+
+async fn bucket() -> Arc<dyn Depot> {
+    Arc::new(BucketDepot::new(s3().await.config()).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_into_a_bucket_that_died_keeps_others_out_for_a_time_and_then_goes_on() {
+    let depot = bucket().await;
+    let (server, blobs) = with_two_blobs().await;
+    // It dies before the second blob.
+    let (reached, mut until) = tokio::sync::mpsc::unbounded_channel();
+    let met = Arc::new(AtomicU32::new(0));
+    let dying = Meddler::over(Arc::clone(&depot), move |name| {
+        let nth = if name.starts_with("blobs/") { met.fetch_add(1, SeqCst) } else { 0 };
+        let reached = reached.clone();
+        Box::pin(async move {
+            if nth == 1 {
+                reached.send(()).unwrap();
+                std::future::pending().await
+            }
+        })
+    });
+    let held = async {
+        until.recv().await.unwrap();
+        // The first may still be on its way.
+        loop {
+            let shards = depot.list("blobs/sha256").await.unwrap();
+            if !shards.is_empty() {
+                return;
+            }
+        }
+    };
+    tokio::select! {
+        made = server.back_up_to(&dying) => panic!("{made:?}"),
+        () = held => {}
+    }
+    drop(dying);
+    let other = with_two_blobs().await.0;
+    for refused in [server.back_up_to(&depot).await, other.back_up_to(&depot).await] {
+        let refused = refused.unwrap_err();
+        assert!(refused.is_unavailable() && refused.to_string().contains("is in use"), "{refused}");
+    }
+    server.clock().advance(std::time::Duration::from_secs(181));
+    let copied = Arc::new(AtomicU32::new(0));
+    let counting = Arc::clone(&copied);
+    let counted = Meddler::over(Arc::clone(&depot), move |name| {
+        counting.fetch_add(u32::from(name.starts_with("blobs/")), SeqCst);
+        Box::pin(async {})
+    });
+    assert_eq!(server.back_up_to(&counted).await.unwrap().blobs, 2);
+    assert_eq!(copied.load(SeqCst), 1);
+    wharf_core::backup::prune(&depot, 1, &server.clock().clock()).await.unwrap();
+    assert_eq!(TestServer::verify_at(&depot).await, []);
+    let moved = server.restored_from(on(Backend::Sqlite, Store::Files), &depot).await;
+    for digest in blobs {
+        moved.admin().get(&format!("/v2/team/app/blobs/{digest}")).await.assert_status(200);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_servers_that_back_up_into_a_bucket_at_once_one_does() {
+    let depot = bucket().await;
+    let servers = [with_two_blobs().await.0, with_two_blobs().await.0, with_two_blobs().await.0];
+    for _ in 0..3 {
+        let (first, second, third) =
+            tokio::join!(servers[0].back_up_to(&depot), servers[1].back_up_to(&depot), servers[2].back_up_to(&depot));
+        let outcomes = [first, second, third];
+        assert!(outcomes.iter().any(Result::is_ok), "{outcomes:?}");
+        for error in outcomes.into_iter().filter_map(Result::err) {
+            assert!(error.is_unavailable(), "{error}");
+        }
+        assert_eq!(TestServer::verify_at(&depot).await, []);
+    }
 }
 
 /// Spoils the only file of a blob in a backup.
