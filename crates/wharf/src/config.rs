@@ -13,11 +13,13 @@ mod value;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use wharf_storage::bucket;
+
 use crate::failure::{Failure, Outcome};
 pub(crate) use example::{example, variables};
 pub(crate) use layers::Sources;
 use layers::{Given, Layers, Origin, Wrong};
-pub(crate) use sections::{Database, LogFormat, Storage};
+pub(crate) use sections::{Backups, Database, LogFormat, Storage};
 use setting::Fallback;
 pub(crate) use show::{as_json, as_toml};
 use table::SETTINGS;
@@ -93,37 +95,46 @@ impl Config {
                 wrongs.push(Wrong { origin: given.origin.clone(), problem, hint: None });
             }
         }
-        wrongs.extend(self.bucket_contradictions());
+        for section in ["storage", "backup"] {
+            if let Some(kind) = self.kind(section) {
+                wrongs.extend(self.bucket_contradictions(section, kind));
+            }
+        }
+        if self.backups() == Backups::Nowhere && self.text("backup.bucket").is_some() {
+            let problem = "backup.bucket is given, but backup.kind does not say of which kind it is".to_owned();
+            wrongs.push(Wrong { origin: self.origin("backup.bucket").clone(), problem, hint: None });
+        }
         wrongs
     }
 
-    /// What a bucket lacks.
-    fn bucket_contradictions(&self) -> Vec<Wrong> {
-        let Storage::Bucket(bucket, _) = self.storage() else { return Vec::new() };
-        let kind = self.text("storage.kind").unwrap_or_default();
-        let wrong = |key: &str, problem: String| Wrong { origin: self.origin(key).clone(), problem, hint: None };
+    /// What the bucket of a section lacks.
+    fn bucket_contradictions(&self, section: &'static str, kind: bucket::Kind) -> Vec<Wrong> {
+        let (bucket, _) = self.bucket(section, kind);
+        let key = |name: &str| format!("{section}.{name}");
+        let wrong = |name: &str, problem: String| Wrong {
+            origin: self.origin(&key(name)).clone(),
+            problem: format!("{} {problem}", key(name)),
+            hint: None,
+        };
         let mut wrongs = Vec::new();
         if bucket.bucket.is_empty() {
-            wrongs.push(wrong("storage.kind", format!("storage.kind is {kind}, but storage.bucket is not set")));
+            let kind = self.text(&key("kind")).unwrap_or_default();
+            wrongs.push(wrong("kind", format!("is {kind}, but {section}.bucket is not set")));
         }
-        for (one, other) in [("storage.access_key", "storage.secret_key"), ("storage.secret_key", "storage.access_key")]
-        {
+        for (one, other) in [("access_key", "secret_key"), ("secret_key", "access_key")] {
+            let given = |name: &str| self.text(&key(name)).is_some();
             // A service account of Google Cloud is one key.
-            if bucket.kind != wharf_storage::bucket::Kind::Gcs
-                && self.layers.contains_key(one)
-                && !self.layers.contains_key(other)
-            {
-                wrongs.push(wrong(one, format!("{one} is given without {other}")));
+            if kind != bucket::Kind::Gcs && given(one) && !given(other) {
+                wrongs.push(wrong(one, format!("is given without {section}.{other}")));
             }
         }
-        for key in ["storage.endpoint", "storage.public_endpoint"] {
-            if !bucket.allow_http && self.text(key).is_some_and(|url| url.starts_with("http://")) {
-                wrongs.push(wrong(key, format!("{key} is without TLS: set storage.allow_http if that is meant")));
+        for name in ["endpoint", "public_endpoint"] {
+            if !bucket.allow_http && self.text(&key(name)).is_some_and(|url| url.starts_with("http://")) {
+                wrongs.push(wrong(name, format!("is without TLS: set {section}.allow_http if that is meant")));
             }
         }
-        let parts = wharf_storage::bucket::Config::SMALLEST_PART..=wharf_storage::bucket::Config::LARGEST_PART;
-        if !parts.contains(&bucket.part_size) {
-            wrongs.push(wrong("storage.part_size", "storage.part_size is not between 5MiB and 256MiB".to_owned()));
+        if !(bucket::Config::SMALLEST_PART..=bucket::Config::LARGEST_PART).contains(&bucket.part_size) {
+            wrongs.push(wrong("part_size", "is not between 5MiB and 256MiB".to_owned()));
         }
         wrongs
     }

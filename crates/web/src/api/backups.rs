@@ -16,7 +16,7 @@ use super::problem::Problem;
 pub(super) struct Backup {
     /// The number of it, which grows with time.
     id: i64,
-    /// Where to, below the server's `backup.path`; empty for that place itself.
+    /// Where to, below the server's place for backups; empty for that place itself.
     to: String,
     /// Who asked.
     actor: String,
@@ -83,7 +83,7 @@ impl From<wharf_core::backup::Backup> for Backup {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewBackup {
-    /// Where to: a folder in the server's `backup.path`, or that place itself if not said.
+    /// Where to: a folder in the server's place for backups, or that place itself if not said.
     #[serde(default)]
     to: String,
 }

@@ -86,7 +86,7 @@ pub(super) struct Purged {
 fn backups(noted: Option<bool>) -> &'static str {
     match noted {
         Some(true) => {
-            "backups made before now still hold it; a restore from backup.path leaves it out, and `wharf backup prune` removes its bytes \
+            "backups made before now still hold it; a restore from where this server writes them leaves it out, and `wharf backup prune` removes its bytes \
              there, those of manifests and of blobs up to 16 KiB with the last snapshot from before; copies elsewhere have to be \
              destroyed by hand, and whoever has pulled it has it"
         }

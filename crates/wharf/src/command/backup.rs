@@ -48,8 +48,9 @@ const SNAPSHOTS: Columns = &[
 pub(crate) struct Args {
     #[command(flatten)]
     remote: Remote,
-    /// Where to write it. Of a running server: its `backup.path`, which is the default, or a folder in it.
-    #[arg(long, value_name = "DIR")]
+    /// Where to write it. Of a running server: its `backup.path` or bucket, which is the default, or a folder in it. Of a stopped one:
+    /// a directory, or `s3://BUCKET/PREFIX` (`gs://`, `az://`), reached as `[backup]` or WHARF_BACKUP_… says.
+    #[arg(long, value_name = "PLACE")]
     to: Option<String>,
     #[command(flatten)]
     here: Here,
@@ -58,7 +59,7 @@ pub(crate) struct Args {
 }
 
 /// The data of a server that is stopped.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 struct Here {
     /// Of a stopped server: its configuration file.
     #[arg(long, value_name = "FILE")]
@@ -79,35 +80,36 @@ impl Here {
         self.config.is_some() || self.data.is_some() || self.database.is_some()
     }
 
-    fn load(self) -> Outcome<Config> {
-        Settings::offline_with(self.config, self.data, self.database, self.storage).load()
+    fn load(&self) -> Outcome<Config> {
+        let Self { config, data, database, storage } = self.clone();
+        Settings::offline_with(config, data, database, storage).load()
     }
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Lists the snapshots in a directory, or the backups that the server was asked for.
+    /// Lists the snapshots in a place, or the backups that the server was asked for.
     List {
-        /// The directory.
-        dir: Option<String>,
+        /// The directory, or the bucket as `s3://BUCKET/PREFIX`.
+        place: Option<String>,
     },
-    /// Hashes everything in a directory. Fails if something is wrong.
+    /// Hashes everything in a place. Fails if something is wrong.
     Verify {
-        /// The directory.
-        dir: String,
+        /// The directory, or the bucket as `s3://BUCKET/PREFIX`.
+        place: String,
     },
-    /// Removes old snapshots, and blobs that no other needs. Refused while a backup or a restore is at the directory.
+    /// Removes old snapshots, and blobs that no other needs. Refused while a backup or a restore is at the place.
     Prune {
-        /// The directory.
-        dir: String,
+        /// The directory, or the bucket as `s3://BUCKET/PREFIX`.
+        place: String,
         /// How many snapshots stay.
         #[arg(long, value_name = "N")]
         keep: usize,
     },
     /// Fills an empty instance, on any database and storage. No server may be running on it.
     Restore {
-        /// The directory of the backup.
-        #[arg(long, value_name = "DIR")]
+        /// The directory of the backup, or its bucket as `s3://BUCKET/PREFIX`, reached as `[backup]` or WHARF_BACKUP_… says.
+        #[arg(long, value_name = "PLACE")]
         from: String,
         /// Which snapshot; the newest if not said.
         #[arg(long, value_name = "ID")]
@@ -131,16 +133,21 @@ impl Args {
         match command {
             None if here.is_given() => make(to, here, output),
             None => ask(&remote, to.as_deref()),
-            Some(Command::List { dir: Some(dir) }) => list(output, &offline::depot(&dir)),
-            Some(Command::List { dir: None }) => remote.list(Call::new("backups.list"), None, BACKUPS),
-            Some(Command::Verify { dir }) => verify(output, &offline::depot(&dir)),
-            Some(Command::Prune { dir, keep }) => prune(output, &offline::depot(&dir), keep),
+            Some(Command::List { place: Some(place) }) => list(output, &depot(&place)?),
+            Some(Command::List { place: None }) => remote.list(Call::new("backups.list"), None, BACKUPS),
+            Some(Command::Verify { place }) => verify(output, &depot(&place)?),
+            Some(Command::Prune { place, keep }) => prune(output, &depot(&place)?, keep),
             Some(Command::Restore { from, snapshot, allow_missing, new_instance_key, here }) => {
                 let wanted = offline::Wanted { snapshot, allow_missing, new_instance_key };
-                restore(output, &offline::depot(&from), &wanted, *here)
+                restore(output, &from, &wanted, *here)
             }
         }
     }
+}
+
+/// The depot of this name, reached as the usual file and the environment say.
+fn depot(place: &str) -> Outcome<Arc<dyn Depot>> {
+    offline::depot(place, || Config::load(None, Vec::new()))
 }
 
 /// Has the server do it, and waits.
@@ -197,8 +204,9 @@ fn make(to: Option<String>, here: Here, output: Output) -> Outcome {
             Failure::usage("a running server cannot be backed up yet").hint("stop it and name its data with --data")
         );
     }
-    let Some(to) = to else { return Err(Failure::usage("where to?").hint("name a directory with --to")) };
-    let (config, depot, counted) = (here.load()?, offline::depot(&to), Progress::default());
+    let Some(to) = to else { return Err(Failure::usage("where to?").hint("name a directory or bucket with --to")) };
+    let (config, counted) = (here.load()?, Progress::default());
+    let depot = offline::depot(&to, || here.load())?;
     let made = run(progress::counted("backing up", &counted, offline::make(&config, &depot, &counted)))?;
     told(output, &made, depot.place())
 }
@@ -273,7 +281,9 @@ fn verify(output: Output, depot: &Arc<dyn Depot>) -> Outcome {
 
 fn prune(output: Output, depot: &Arc<dyn Depot>, keep: usize) -> Outcome {
     if keep == 0 {
-        return Err(Failure::usage("at least one snapshot stays").hint("remove the directory if you want none"));
+        return Err(
+            Failure::usage("at least one snapshot stays").hint("remove the directory or prefix if you want none")
+        );
     }
     let pruned = block_on(async { backup::prune(depot, keep, &Clock::system()).await.map_err(Failure::new) })?;
     match output {
@@ -294,9 +304,10 @@ fn prune(output: Output, depot: &Arc<dyn Depot>, keep: usize) -> Outcome {
     Ok(())
 }
 
-fn restore(output: Output, depot: &Arc<dyn Depot>, wanted: &offline::Wanted, here: Here) -> Outcome {
+fn restore(output: Output, from: &str, wanted: &offline::Wanted, here: Here) -> Outcome {
     let (config, counted) = (here.load()?, Progress::default());
-    let restoring = offline::restore(&config, depot, wanted, &counted);
+    let depot = offline::depot(from, || here.load())?;
+    let restoring = offline::restore(&config, &depot, wanted, &counted);
     let (snapshot, restored) = run(progress::counted("restoring", &counted, restoring))?;
     match output {
         Output::Json => out::line(serde_json::to_string_pretty(&json!({

@@ -20,6 +20,17 @@ pub(crate) enum Storage {
     Memory,
 }
 
+/// Where this server may write backups.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Backups {
+    /// Nowhere.
+    Nowhere,
+    /// Into this folder.
+    Folder(PathBuf),
+    /// Into a bucket. The file with certificates to trust is still to be read.
+    Bucket(Box<bucket::Config>, Option<PathBuf>),
+}
+
 /// Which database.
 pub(crate) type Database = wharf_db::Config;
 
@@ -35,37 +46,63 @@ pub(crate) enum LogFormat {
 impl Config {
     /// `[storage]`.
     pub(crate) fn storage(&self) -> Storage {
-        match self.text("storage.kind") {
-            Some("memory") => Storage::Memory,
-            Some("s3") => self.bucket(bucket::Kind::S3),
-            Some("gcs") => self.bucket(bucket::Kind::Gcs),
-            Some("azure") => self.bucket(bucket::Kind::Azure),
-            _ => Storage::Local(self.path("storage.path")),
+        match (self.text("storage.kind"), self.kind("storage")) {
+            (Some("memory"), _) => Storage::Memory,
+            (_, None) => Storage::Local(self.path("storage.path")),
+            (_, Some(kind)) => {
+                let (mut bucket, certificates) = self.bucket("storage", kind);
+                bucket.redirect = self.is_on("storage.redirect");
+                bucket.public_endpoint = self.text("storage.public_endpoint").map(str::to_owned);
+                set(&mut bucket.upload_memory, self.size("storage.upload_memory"));
+                Storage::Bucket(Box::new(bucket), certificates)
+            }
         }
     }
 
-    fn bucket(&self, kind: bucket::Kind) -> Storage {
-        let text = |key| self.text(key).map(str::to_owned);
-        let mut bucket = bucket::Config::new(kind, self.text("storage.bucket").unwrap_or_default());
-        bucket.prefix = self.text("storage.prefix").unwrap_or_default().trim_matches('/').to_owned();
-        bucket.endpoint = text("storage.endpoint");
-        bucket.region = text("storage.region");
-        bucket.path_style = match self.text("storage.path_style") {
+    /// `[backup]`.
+    pub(crate) fn backups(&self) -> Backups {
+        match (self.kind("backup"), self.text("backup.path")) {
+            (Some(kind), _) => {
+                let (bucket, certificates) = self.bucket("backup", kind);
+                Backups::Bucket(Box::new(bucket), certificates)
+            }
+            (None, Some(path)) => Backups::Folder(path.into()),
+            (None, None) => Backups::Nowhere,
+        }
+    }
+
+    /// The kind of bucket that a section is about.
+    pub(crate) fn kind(&self, section: &str) -> Option<bucket::Kind> {
+        match self.text(&format!("{section}.kind")) {
+            Some("s3") => Some(bucket::Kind::S3),
+            Some("gcs") => Some(bucket::Kind::Gcs),
+            Some("azure") => Some(bucket::Kind::Azure),
+            _ => None,
+        }
+    }
+
+    /// What a section says of a bucket, and the file with certificates to trust.
+    pub(crate) fn bucket(&self, section: &'static str, kind: bucket::Kind) -> (bucket::Config, Option<PathBuf>) {
+        let key = |name: &str| format!("{section}.{name}");
+        let text = |name: &str| self.text(&key(name)).map(str::to_owned);
+        let mut bucket = bucket::Config::new(kind, text("bucket").unwrap_or_default());
+        bucket.section = section;
+        bucket.prefix = text("prefix").unwrap_or_default().trim_matches('/').to_owned();
+        bucket.endpoint = text("endpoint");
+        bucket.region = text("region");
+        bucket.path_style = match text("path_style") {
             Some(said) => said == "true",
             None => bucket.endpoint.is_some(),
         };
-        bucket.access_key = text("storage.access_key");
-        bucket.secret_key = text("storage.secret_key").map(bucket::Secret);
-        bucket.allow_http = self.is_on("storage.allow_http");
-        bucket.redirect = self.is_on("storage.redirect");
-        bucket.public_endpoint = text("storage.public_endpoint");
-        set(&mut bucket.connect_timeout, self.span("storage.connect_timeout"));
-        set(&mut bucket.request_timeout, self.span("storage.request_timeout"));
-        set(&mut bucket.retries, self.number("storage.retries"));
-        set(&mut bucket.retry_for, self.span("storage.retry_for"));
-        set(&mut bucket.part_size, self.size("storage.part_size").map(|bytes| bytes.try_into().unwrap_or(u32::MAX)));
-        set(&mut bucket.upload_memory, self.size("storage.upload_memory"));
-        Storage::Bucket(Box::new(bucket), self.text("storage.ca").map(PathBuf::from))
+        bucket.access_key = text("access_key");
+        bucket.secret_key = text("secret_key").map(bucket::Secret);
+        bucket.allow_http = self.is_on(&key("allow_http"));
+        set(&mut bucket.connect_timeout, self.span(&key("connect_timeout")));
+        set(&mut bucket.request_timeout, self.span(&key("request_timeout")));
+        set(&mut bucket.retries, self.number(&key("retries")));
+        set(&mut bucket.retry_for, self.span(&key("retry_for")));
+        set(&mut bucket.part_size, self.size(&key("part_size")).map(|bytes| bytes.try_into().unwrap_or(u32::MAX)));
+        (bucket, text("ca").map(PathBuf::from))
     }
 
     /// `[database]`.

@@ -342,11 +342,65 @@ pub(crate) static SETTINGS: &[Setting] = &[
         "An object is written before the row that points at it: one that is younger is left alone. Longer than any push takes.",
     ),
     setting(
+        "backup.kind",
+        Choice(&["local", "s3", "gcs", "azure"]),
+        Is("local"),
+        "Where `wharf backup` lets this server write to: a folder, or a bucket of S3 (or what speaks like it), Google Cloud Storage or \
+         Azure. The store must keep to the conditions of writes (If-Match, If-None-Match); that is tried out at the start. Damaged \
+         blobs are taken again from there.",
+    ),
+    setting(
         "backup.path",
         Path,
         Unset("/var/backups/wharf"),
-        "The folder that `wharf backup` lets this server write to. Servers that share a database need it in the same place. \
-         Damaged blobs are taken again from it. Without it a running server makes no backups.",
+        "The folder. Servers that share a database need it in the same place. Without it or a bucket a running server makes no backups.",
+    ),
+    setting(
+        "backup.bucket",
+        Text,
+        Unset("wharf-backups"),
+        "The bucket, or on Azure the container. It has to exist. Give it a rule that aborts incomplete uploads after 8 days.",
+    ),
+    setting("backup.prefix", Text, Unset("registry"), "In front of every name in the bucket."),
+    setting(
+        "backup.endpoint",
+        Url,
+        Unset("https://s3.example.com"),
+        "URL of the object store, where it is not Amazon's, Google's or Microsoft's own.",
+    ),
+    setting("backup.region", Text, Unset("eu-central-1"), "S3: the region of the bucket."),
+    setting(
+        "backup.path_style",
+        Switch,
+        Found("true", "with an endpoint true, otherwise false"),
+        "S3: whether the bucket is in the path of URLs and not in their host.",
+    ),
+    secret(
+        "backup.access_key",
+        Unset("access key"),
+        "The access key, or on Azure the name of the storage account. Without one it is as with the storage's.",
+    ),
+    secret(
+        "backup.secret_key",
+        Unset("a long secret"),
+        "Its secret; on Azure the account's key; on Google Cloud the JSON key of a service account.",
+    ),
+    setting("backup.ca", Path, Unset("/etc/wharf/backup-ca.crt"), "Certificates (PEM) trusted beside the system's."),
+    setting("backup.allow_http", Switch, Is("false"), "Whether the endpoint may be http://, without TLS."),
+    setting("backup.connect_timeout", Span, Is("5s"), "How long to wait for a connection to the object store."),
+    setting(
+        "backup.request_timeout",
+        Span,
+        Is("60s"),
+        "How long to wait for an answer of the object store, or for its next bytes.",
+    ),
+    setting("backup.retries", Number, Is("5"), "How often a request to the object store is tried again."),
+    setting("backup.retry_for", Span, Is("10s"), "No further try after so long."),
+    setting(
+        "backup.part_size",
+        Size,
+        Is("16MiB"),
+        "Bytes in a part of an upload, from 5MiB to 256MiB. A blob has at most 10000 parts; a backup holds up to eight at once.",
     ),
     setting(
         "scrub.rate",

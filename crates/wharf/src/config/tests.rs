@@ -174,3 +174,35 @@ fn the_defaults_of_a_bucket_are_those_of_the_storage() {
     };
     assert_eq!(*bucket, wharf_storage::bucket::Config::new(wharf_storage::bucket::Kind::Gcs, "b"));
 }
+
+#[test]
+fn the_bucket_for_backups_is_another_than_that_of_the_storage() {
+    assert_eq!(load("", &[], &[]).backups(), Backups::Nowhere);
+    let folder = load("[backup]\npath = \"/backups\"", &[], &[]).backups();
+    assert_eq!(folder, Backups::Folder("/backups".into()));
+    let file =
+        "[storage]\nkind = \"gcs\"\nbucket = \"one\"\n[backup]\nkind = \"s3\"\nbucket = \"other\"\nregion = \"here\"";
+    let variables = [("WHARF_BACKUP_ACCESS_KEY", "the-access-key"), ("WHARF_BACKUP_SECRET_KEY", "the-secret-key")];
+    let config = load(file, &variables, &[]);
+    let Backups::Bucket(bucket, None) = config.backups() else { panic!("{:?}", config.backups()) };
+    let expected = bucket::Config {
+        section: "backup",
+        region: Some("here".into()),
+        access_key: Some("the-access-key".into()),
+        secret_key: Some(bucket::Secret("the-secret-key".into())),
+        part_size: 16 << 20,
+        ..bucket::Config::new(bucket::Kind::S3, "other")
+    };
+    assert_eq!(*bucket, expected);
+    assert!(!as_toml(&config, true).contains("-key\""), "{}", as_toml(&config, true));
+    let refused = refusal("[backup]\nkind = \"s3\"\nendpoint = \"http://s3.internal\"\naccess_key = \"a\"", &[]);
+    for expected in [
+        "wharf.toml:2: backup.kind is s3, but backup.bucket is not set",
+        "wharf.toml:4: backup.access_key is given without backup.secret_key",
+        "wharf.toml:3: backup.endpoint is without TLS: set backup.allow_http if that is meant",
+    ] {
+        assert!(refused.contains(expected), "{expected} is missing in {refused}");
+    }
+    let refused = refusal("[backup]\nbucket = \"b\"", &[]);
+    assert!(refused.contains("wharf.toml:2: backup.bucket is given, but backup.kind"), "{refused}");
+}

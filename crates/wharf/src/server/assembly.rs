@@ -64,7 +64,7 @@ pub(super) async fn core(config: &Config, locked: &str) -> Outcome<(Core, Front)
         entropy,
         formats,
         config: config.core(),
-        depots: backup::depots(config),
+        depots: backup::depots(config)?,
     });
     core.bind_storage().await.map_err(|error| Failure::new(&error))?;
     Ok((core, Front { doors, api: Api::new(names) }))
@@ -104,18 +104,25 @@ pub(super) async fn storage(config: &Config) -> Outcome<Arc<dyn Storage>> {
     }
 }
 
-async fn open_bucket(mut config: bucket::Config, certificates: Option<PathBuf>) -> Outcome<Bucket> {
+async fn open_bucket(config: bucket::Config, certificates: Option<PathBuf>) -> Outcome<Bucket> {
+    let config = with_surroundings(config, certificates)?;
+    Bucket::open(&config, rand::random()).await.map_err(|error| not_usable(&config, &error))
+}
+
+/// What to say of a bucket that could not be opened.
+pub(super) fn not_usable(config: &bucket::Config, error: &bucket::OpenError) -> Failure {
+    Failure::new(format!("bucket {} cannot be opened: {error}", config.bucket))
+        .hint(format!("check [{}]: wharf config show --sources", config.section))
+}
+
+/// Adds what the environment and files say of a bucket.
+pub(super) fn with_surroundings(mut config: bucket::Config, certificates: Option<PathBuf>) -> Outcome<bucket::Config> {
     config.ambient = ambient(config.kind);
     if let Some(path) = certificates {
-        let pem = std::fs::read_to_string(&path)
-            .map_err(|error| Failure::new(format!("storage.ca: {} cannot be read: {error}", path.display())))?;
-        config.certificates = Some(pem);
+        let unread = |error| format!("{}.ca: {} cannot be read: {error}", config.section, path.display());
+        config.certificates = Some(std::fs::read_to_string(&path).map_err(|error| Failure::new(unread(error)))?);
     }
-    let opened = Bucket::open(&config, rand::random()).await;
-    opened.map_err(|error| {
-        Failure::new(format!("bucket {} cannot be opened: {error}", config.bucket))
-            .hint("check [storage]: wharf config show --sources")
-    })
+    Ok(config)
 }
 
 /// What the provider's own programs would find in the environment: credentials of a role, above all.

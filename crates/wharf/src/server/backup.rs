@@ -7,32 +7,88 @@ use wharf_auth::{InstanceKey, bind_instance_key};
 use wharf_core::backup::{self, Progress, RestoreTarget, Restored, Snapshot};
 use wharf_core::{Depot, Depots, Entropy};
 use wharf_db::Db;
-use wharf_storage::Folder;
+use wharf_storage::bucket::{self, OpenError};
+use wharf_storage::{BucketDepot, Folder};
 use wharf_types::Clock;
 
 use super::{assembly, data, key};
-use crate::config::{Config, Database};
+use crate::config::{Backups, Config, Database};
 use crate::failure::{Failure, Outcome};
 
-/// The depot of this name: a folder.
-pub(crate) fn depot(place: &str) -> Arc<dyn Depot> {
-    Arc::new(Folder::new(PathBuf::from(place)))
+/// What the names of buckets begin with.
+const SCHEMES: [(&str, bucket::Kind); 3] =
+    [("s3", bucket::Kind::S3), ("gs", bucket::Kind::Gcs), ("az", bucket::Kind::Azure)];
+
+/// The depot of this name: a folder, or a bucket as `s3://BUCKET/PREFIX`, of which `config` says everything else in `[backup]`.
+pub(crate) fn depot(place: &str, config: impl FnOnce() -> Outcome<Config>) -> Outcome<Arc<dyn Depot>> {
+    let bucket = place.split_once("://").and_then(|(scheme, rest)| {
+        let (_, kind) = SCHEMES.into_iter().find(|(known, _)| *known == scheme)?;
+        Some((kind, rest.split_once('/').unwrap_or((rest, ""))))
+    });
+    let Some((kind, (name, prefix))) = bucket else { return Ok(Arc::new(Folder::new(PathBuf::from(place)))) };
+    assembly::install_tls_provider();
+    let config = config()?;
+    if config.kind("backup").is_some_and(|other| other != kind) {
+        let other = config.text("backup.kind").unwrap_or_default();
+        return Err(Failure::usage(format!("{place} is not of the kind that backup.kind says, which is {other}")));
+    }
+    let (mut bucket, certificates) = config.bucket("backup", kind);
+    (bucket.bucket, bucket.prefix) = (name.to_owned(), prefix.trim_matches('/').to_owned());
+    Ok(Arc::new(open(bucket, certificates)?))
 }
 
-/// Where the server may write backups: the folder that was configured, and those below it.
-pub(super) fn depots(config: &Config) -> Depots {
-    let base = config.text("backup.path").map(PathBuf::from);
-    Arc::new(move |to| {
-        let Some(base) = &base else {
-            return Err("this server has no place for backups: its backup.path is not set".to_owned());
-        };
-        let path = base.join(to);
-        let plain = |part: Component<'_>| matches!(part, Component::Normal(_) | Component::RootDir);
-        if path.components().all(plain) && path.starts_with(base) {
-            return Ok(Arc::new(Folder::new(path)));
+fn open(bucket: bucket::Config, certificates: Option<PathBuf>) -> Outcome<BucketDepot> {
+    let bucket = assembly::with_surroundings(bucket, certificates)?;
+    BucketDepot::new(bucket.clone()).map_err(|error| assembly::not_usable(&bucket, &error))
+}
+
+/// Where the server may write backups: the place that was configured, and folders in it.
+pub(super) fn depots(config: &Config) -> Outcome<Depots> {
+    Ok(match config.backups() {
+        Backups::Nowhere => Arc::new(|_| {
+            Err("this server has no place for backups: neither its backup.path nor its backup.bucket is set".to_owned())
+        }),
+        Backups::Folder(base) => Arc::new(move |to| {
+            let path = base.join(to);
+            let plain = |part: Component<'_>| matches!(part, Component::Normal(_) | Component::RootDir);
+            if path.components().all(plain) && path.starts_with(&base) {
+                return Ok(Arc::new(Folder::new(path)));
+            }
+            Err(format!("this server may write backups only into {} and folders in it", base.display()))
+        }),
+        Backups::Bucket(bucket, certificates) => {
+            let base = open(*bucket, certificates)?;
+            Arc::new(move |to| {
+                let place = base.place();
+                let below = match to.strip_prefix(&place) {
+                    Some("") => "",
+                    Some(rest) => rest.strip_prefix('/').unwrap_or(to),
+                    None => to,
+                };
+                let known = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+                let plain = |part: &str| part.starts_with(|c: char| c != '.' && known(c)) && part.chars().all(known);
+                if below.is_empty() || below.split('/').all(plain) {
+                    return Ok(Arc::new(base.below(below)));
+                }
+                Err(format!("this server may write backups only into {place} and folders in it"))
+            })
         }
-        Err(format!("this server may write backups only into {} and folders in it", base.display()))
     })
+}
+
+/// Finds out at the start whether the bucket for backups, if there is one, is fit for them. One that is away keeps no server from
+/// starting: backups say so.
+pub(super) async fn try_out(config: &Config) -> Outcome {
+    let Backups::Bucket(bucket, certificates) = config.backups() else { return Ok(()) };
+    let depot = open((*bucket).clone(), certificates)?;
+    match depot.probe().await {
+        Ok(()) => Ok(()),
+        Err(error @ OpenError::Unconditional(_)) => Err(assembly::not_usable(&bucket, &error)),
+        Err(error) => {
+            tracing::error!(place = depot.place(), %error, "the bucket for backups cannot be used now");
+            Ok(())
+        }
+    }
 }
 
 /// Backs up what a stopped server holds.
