@@ -53,7 +53,9 @@ pub(crate) async fn run(config: &Config) -> Outcome {
     assembly::install_tls_provider();
     let (core, parts) =
         assembly::core(config, "stop the other server, or give this one other data with --data").await?;
-    backup::try_out(config).await?;
+    if let Some(bucket) = parts.backups {
+        bucket.try_out().await?;
+    }
     let web = config.web();
     // Before an administrator is made: a password that was shown for a server that did not start is lost.
     let listener =

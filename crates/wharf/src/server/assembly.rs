@@ -27,6 +27,8 @@ use crate::failure::{Failure, Outcome};
 pub(super) struct Front {
     pub(super) doors: Vec<Box<dyn Door>>,
     pub(super) api: Api,
+    /// To be tried out before the server is ready.
+    pub(super) backups: Option<backup::Untried>,
 }
 
 /// Every format is one line here.
@@ -55,19 +57,11 @@ pub(super) async fn core(config: &Config, locked: &str) -> Outcome<(Core, Front)
     let formats = doors.iter().map(|door| door.format()).collect();
     let names = doors.iter().map(|door| door.name()).collect();
     let entropy = Entropy::system();
-    let core = Core::new(Parts {
-        db,
-        storage,
-        auth,
-        instance_key,
-        clock,
-        entropy,
-        formats,
-        config: config.core(),
-        depots: backup::depots(config)?,
-    });
+    let (depots, backups) = backup::depots(config)?;
+    let core =
+        Core::new(Parts { db, storage, auth, instance_key, clock, entropy, formats, config: config.core(), depots });
     core.bind_storage().await.map_err(|error| Failure::new(&error))?;
-    Ok((core, Front { doors, api: Api::new(names) }))
+    Ok((core, Front { doors, api: Api::new(names), backups }))
 }
 
 /// Opens the database, and makes it if it is not there. `locked` says what to do if another server has it.

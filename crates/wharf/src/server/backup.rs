@@ -43,8 +43,9 @@ fn open(bucket: bucket::Config, certificates: Option<PathBuf>) -> Outcome<Bucket
 }
 
 /// Where the server may write backups: the place that was configured, and folders in it.
-pub(super) fn depots(config: &Config) -> Outcome<Depots> {
-    Ok(match config.backups() {
+pub(super) fn depots(config: &Config) -> Outcome<(Depots, Option<Untried>)> {
+    let mut untried = None;
+    let depots: Depots = match config.backups() {
         Backups::Nowhere => Arc::new(|_| {
             Err("this server has no place for backups: neither its backup.path nor its backup.bucket is set".to_owned())
         }),
@@ -57,7 +58,8 @@ pub(super) fn depots(config: &Config) -> Outcome<Depots> {
             Err(format!("this server may write backups only into {} and folders in it", base.display()))
         }),
         Backups::Bucket(bucket, certificates) => {
-            let base = open(*bucket, certificates)?;
+            let base = open((*bucket).clone(), certificates)?;
+            untried = Some(Untried { depot: base.clone(), bucket: *bucket });
             Arc::new(move |to| {
                 let place = base.place();
                 let below = match to.strip_prefix(&place) {
@@ -73,20 +75,26 @@ pub(super) fn depots(config: &Config) -> Outcome<Depots> {
                 Err(format!("this server may write backups only into {place} and folders in it"))
             })
         }
-    })
+    };
+    Ok((depots, untried))
 }
 
-/// Finds out at the start whether the bucket for backups, if there is one, is fit for them. One that is away keeps no server from
-/// starting: backups say so.
-pub(super) async fn try_out(config: &Config) -> Outcome {
-    let Backups::Bucket(bucket, certificates) = config.backups() else { return Ok(()) };
-    let depot = open((*bucket).clone(), certificates)?;
-    match depot.probe().await {
-        Ok(()) => Ok(()),
-        Err(error @ OpenError::Unconditional(_)) => Err(assembly::not_usable(&bucket, &error)),
-        Err(error) => {
-            tracing::error!(place = depot.place(), %error, "the bucket for backups cannot be used now");
-            Ok(())
+/// The bucket that backups go to. What is found out about it holds for them too.
+pub(super) struct Untried {
+    depot: BucketDepot,
+    bucket: bucket::Config,
+}
+
+impl Untried {
+    /// Finds out at the start whether it is fit for backups. One that is away keeps no server from starting: backups say so.
+    pub(super) async fn try_out(self) -> Outcome {
+        match self.depot.probe().await {
+            Ok(()) => Ok(()),
+            Err(error @ OpenError::Unconditional(_)) => Err(assembly::not_usable(&self.bucket, &error)),
+            Err(error) => {
+                tracing::error!(place = self.depot.place(), %error, "the bucket for backups cannot be used now");
+                Ok(())
+            }
         }
     }
 }
