@@ -7,25 +7,35 @@ use crate::harness::{PASSWORD, Place, Server, http, push, upload};
 
 const ADMIN: (&str, &str) = ("admin", PASSWORD);
 
-/// The settings of a new part of the bucket, as variables.
-fn settings() -> Vec<(&'static str, String)> {
+type Variables = Vec<(String, String)>;
+
+/// The settings of a new part of the bucket for a section, as variables, and its name.
+fn part(section: &str) -> (Variables, String) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let config = runtime.block_on(async { testing::s3().await.config() });
-    vec![
-        ("WHARF_STORAGE_KIND", "s3".to_owned()),
-        ("WHARF_STORAGE_BUCKET", config.bucket),
-        ("WHARF_STORAGE_PREFIX", config.prefix),
-        ("WHARF_STORAGE_ENDPOINT", config.endpoint.unwrap()),
-        ("WHARF_STORAGE_ALLOW_HTTP", "true".to_owned()),
-        ("WHARF_STORAGE_ACCESS_KEY", config.access_key.unwrap()),
-        ("WHARF_STORAGE_SECRET_KEY", config.secret_key.unwrap().0),
-        ("WHARF_STORAGE_RETRIES", "0".to_owned()),
-        ("WHARF_ADMIN_PASSWORD", PASSWORD.to_owned()),
+    let place = format!("s3://{}/{}", config.bucket, config.prefix);
+    let mut settings: Variables = [
+        ("KIND", "s3".to_owned()),
+        ("BUCKET", config.bucket),
+        ("PREFIX", config.prefix),
+        ("ENDPOINT", config.endpoint.unwrap()),
+        ("ALLOW_HTTP", "true".to_owned()),
+        ("ACCESS_KEY", config.access_key.unwrap()),
+        ("SECRET_KEY", config.secret_key.unwrap().0),
+        ("RETRIES", "0".to_owned()),
     ]
+    .map(|(name, value)| (format!("WHARF_{section}_{name}"), value))
+    .into();
+    settings.push(("WHARF_ADMIN_PASSWORD".to_owned(), PASSWORD.to_owned()));
+    (settings, place)
 }
 
-fn borrowed<'a>(settings: &'a [(&'static str, String)]) -> Vec<(&'a str, &'a str)> {
-    settings.iter().map(|(name, value)| (*name, value.as_str())).collect()
+fn settings() -> Variables {
+    part("STORAGE").0
+}
+
+fn borrowed(settings: &[(String, String)]) -> Vec<(&str, &str)> {
+    settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
 }
 
 const SERVE: [&str; 5] = ["serve", "--data", "data", "--listen", "127.0.0.1:0"];
@@ -54,31 +64,12 @@ fn a_bucket_that_cannot_be_used_is_refused_at_the_start_and_its_setting_named() 
         ("WHARF_STORAGE_ALLOW_HTTP", "false", "set storage.allow_http"),
     ] {
         let mut wrong = right.clone();
-        wrong.retain(|(name, _)| *name != variable);
-        wrong.push((variable, value.to_owned()));
+        wrong.retain(|(name, _)| name != variable);
+        wrong.push((variable.to_owned(), value.to_owned()));
         let ended = Place::new().run_with(&SERVE, &borrowed(&wrong), "");
         assert!(ended.code != 0 && ended.err.contains(named), "{variable}: {ended:?}");
         assert!(!ended.err.contains("hunter2") && !ended.err.contains("test-secret"), "{ended:?}");
     }
-}
-
-/// The settings of a place for backups in a new part of the bucket, as variables, and its name.
-fn backups() -> (Vec<(&'static str, String)>, String) {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let config = runtime.block_on(async { testing::s3().await.config() });
-    let place = format!("s3://{}/{}", config.bucket, config.prefix);
-    let settings = vec![
-        ("WHARF_BACKUP_KIND", "s3".to_owned()),
-        ("WHARF_BACKUP_BUCKET", config.bucket),
-        ("WHARF_BACKUP_PREFIX", config.prefix),
-        ("WHARF_BACKUP_ENDPOINT", config.endpoint.unwrap()),
-        ("WHARF_BACKUP_ALLOW_HTTP", "true".to_owned()),
-        ("WHARF_BACKUP_ACCESS_KEY", config.access_key.unwrap()),
-        ("WHARF_BACKUP_SECRET_KEY", config.secret_key.unwrap().0),
-        ("WHARF_BACKUP_RETRIES", "0".to_owned()),
-        ("WHARF_ADMIN_PASSWORD", PASSWORD.to_owned()),
-    ];
-    (settings, place)
 }
 
 /// More than lies in a row.
@@ -97,7 +88,7 @@ fn bring_key(place: &Place) {
 
 #[test]
 fn a_server_backs_itself_up_into_a_bucket_and_another_storage_is_filled_from_there() {
-    let (place, (settings, bucket)) = (Place::new(), backups());
+    let (place, (settings, bucket)) = (Place::new(), part("BACKUP"));
     let variables = borrowed(&settings);
     let run = |args: &[&str]| place.run_with(args, &variables, "");
     let server = place.serve_with(&[], &variables);
@@ -154,8 +145,8 @@ fn a_server_backs_itself_up_into_a_bucket_and_another_storage_is_filled_from_the
 
 #[test]
 fn a_backup_into_a_bucket_whose_server_was_killed_goes_on_at_the_next_start() {
-    let (place, (mut settings, bucket)) = (Place::new(), backups());
-    settings.push(("WHARF_JOBS_LEASE", "1s".to_owned()));
+    let (place, (mut settings, bucket)) = (Place::new(), part("BACKUP"));
+    settings.push(("WHARF_JOBS_LEASE".to_owned(), "1s".to_owned()));
     let variables = borrowed(&settings);
     let server = place.serve_with(&[], &variables);
     for seed in 0..40 {
@@ -183,7 +174,7 @@ fn a_backup_into_a_bucket_whose_server_was_killed_goes_on_at_the_next_start() {
 
 #[test]
 fn a_stopped_server_is_backed_up_into_a_bucket() {
-    let (place, (settings, bucket)) = (Place::new(), backups());
+    let (place, (settings, bucket)) = (Place::new(), part("BACKUP"));
     let server = place.serve();
     let digest = upload(&server, ADMIN, "team/app", large(1));
     server.stop();
@@ -199,11 +190,11 @@ fn a_stopped_server_is_backed_up_into_a_bucket() {
 
 #[test]
 fn a_bucket_for_backups_that_keeps_nobody_apart_is_refused_at_the_start_and_one_that_is_away_is_not() {
-    let (right, bucket) = backups();
+    let (right, bucket) = part("BACKUP");
     let at = |endpoint: String| {
         let mut settings = right.clone();
-        settings.retain(|(name, _)| *name != "WHARF_BACKUP_ENDPOINT");
-        settings.push(("WHARF_BACKUP_ENDPOINT", endpoint));
+        settings.retain(|(name, _)| name != "WHARF_BACKUP_ENDPOINT");
+        settings.push(("WHARF_BACKUP_ENDPOINT".to_owned(), endpoint));
         settings
     };
     let (place, settings) = (Place::new(), at(testing::yes_man()));
