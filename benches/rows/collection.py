@@ -7,13 +7,14 @@ import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from measure import Line, thousands
+from measure import Line, median, thousands
 from servers import Wharf
 
 TITLE = "100 000 blobs that no manifest names, collected while images are pushed; push p99 with and without"
 
 SIZE = 20_000  # more than a row holds, so that each has an object
 CLIENTS = 32  # their syncs are shared
+ALONE = 5  # runs before
 AGE = 62  # seconds; a link must be a minute old before it is looked at
 AT_ONCE = {"WHARF_RETENTION_UNREFERENCED": "1s", "WHARF_COLLECTION_GRACE": "0s", "WHARF_COLLECTION_WAIT": "0s"}
 
@@ -24,7 +25,7 @@ def run(bench):
         seed(wharf, count)
         seeded = time.monotonic()
         bench.quiet()
-        alone = push(bench, wharf)
+        alone = p99(push(bench, wharf) for _ in range(bench.size(ALONE, 1)))
         wharf.stop()
         time.sleep(max(0, AGE - (time.monotonic() - seeded)))
         wharf.settings = AT_ONCE
@@ -35,13 +36,18 @@ def run(bench):
                 raise RuntimeError(f"{collected(wharf)} of {count} blobs are gone after ten minutes")
             loads.append(push(bench, wharf))
         seconds = time.monotonic() - begin
-    worst = max(load["p99_ms"] for load in loads)
-    growth = worst / alone["p99_ms"] - 1
+    # One run of a few seconds differs from the next by more than the bar, so the middle one stands for all, on both sides.
+    meanwhile, worst = p99(loads), max(load["p99_ms"] for load in loads)
+    growth = meanwhile / alone - 1
     gone = Line(f"collection of {thousands(count)} blobs", "s", seconds, bar="< 60 s", met=seconds < 60,
                 note=f"to the end of a push run of {bench.seconds} s")
-    slower = Line("push p99 meanwhile", "ms", worst, bar="up by < 20 %", met=growth < .2, ratio=f"{growth:+.0%}",
-                  note=f"alone {alone['p99_ms']:.1f} ms; the worst of {len(loads)} runs of {bench.seconds} s")
+    slower = Line("push p99 meanwhile", "ms", meanwhile, bar="up by < 20 %", met=growth < .2, ratio=f"{growth:+.0%}",
+                  note=f"alone {alone:.1f} ms; medians of {ALONE} and of {len(loads)} runs of {bench.seconds} s, the worst {worst:.1f} ms")
     return [gone, slower]
+
+
+def p99(loads):
+    return median([load["p99_ms"] for load in loads])
 
 
 class Collecting(Wharf):

@@ -144,7 +144,8 @@ impl Db {
     {
         match &*self.0 {
             Backend::Sqlite(sqlite) => sqlite.read(args, work),
-            Backend::Postgres(postgres) => postgres.run(Mode::Read, args, work).await,
+            // Boxed: on SQLite no task shall have room for it.
+            Backend::Postgres(postgres) => Box::pin(postgres.run(Mode::Read, args, work)).await,
         }
     }
 
@@ -160,7 +161,7 @@ impl Db {
     {
         match &*self.0 {
             Backend::Sqlite(sqlite) => sqlite.snapshot(args, work),
-            Backend::Postgres(postgres) => postgres.run(Mode::Snapshot, args, work).await,
+            Backend::Postgres(postgres) => Box::pin(postgres.run(Mode::Snapshot, args, work)).await,
         }
     }
 
@@ -182,7 +183,7 @@ impl Db {
     {
         match &*self.0 {
             Backend::Sqlite(sqlite) => sqlite.write(durability, args, work).await,
-            Backend::Postgres(postgres) => postgres.run(Mode::Write(durability), &args, work).await,
+            Backend::Postgres(postgres) => Box::pin(postgres.run(Mode::Write(durability), &args, work)).await,
         }
     }
 

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::Pool;
+use futures_util::future::BoxFuture;
 use tokio::sync::Mutex;
 
 use crate::db::{Durability, Work};
@@ -155,9 +156,11 @@ impl Postgres {
         }
     }
 
-    async fn session(&self) -> Result<Session> {
-        let client = self.pool.get().await.map_err(|e| failure::connecting(&e, self.pool.status().max_size))?;
-        Ok(Session::new(client, Arc::clone(&self.texts), self.patience))
+    fn session(&self) -> BoxFuture<'_, Result<Session>> {
+        Box::pin(async {
+            let client = self.pool.get().await.map_err(|e| failure::connecting(&e, self.pool.status().max_size))?;
+            Ok(Session::new(client, Arc::clone(&self.texts), self.patience))
+        })
     }
 }
 

@@ -10,6 +10,8 @@ use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use futures_util::future::BoxFuture;
+
 use super::{LONGEST_PAUSE, Postgres, Session, TRIES};
 use crate::{Error, Result};
 
@@ -76,7 +78,11 @@ impl Trimming {
 impl Postgres {
     /// Whether the transaction of this token, which `process` ran, was carried out. A process that has not noticed that we are gone
     /// is ended, so that its locks go.
-    pub(super) async fn was_committed(&self, token: &Token, process: &str) -> Result<bool> {
+    pub(super) fn was_committed<'a>(&'a self, token: &'a Token, process: &'a str) -> BoxFuture<'a, Result<bool>> {
+        Box::pin(self.asked_until_known(token, process))
+    }
+
+    async fn asked_until_known(&self, token: &Token, process: &str) -> Result<bool> {
         let mut problem = "it still runs".to_owned();
         for tries in 1..=TRIES {
             let asked = async {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use deadpool_postgres::{Client, Object};
 use futures_util::TryStreamExt as _;
+use futures_util::future::BoxFuture;
 use tokio_postgres::{SimpleQueryMessage, Statement};
 
 use super::commits::Token;
@@ -54,32 +55,46 @@ impl Session {
         )
     }
 
-    pub(crate) async fn query(&self, sql: &'static str, params: Params<'_>) -> Result<Vec<Row>, Failed> {
-        self.in_time(self.rows(sql, params)).await.map_err(|e| e.of(sql))
+    // Boxed, as everything that goes to the server: the compiler would write the way there out again for each transaction of the
+    // program, and every task would have room for it, on SQLite too.
+    pub(crate) fn query<'a>(
+        &'a self,
+        sql: &'static str,
+        params: Params<'a>,
+    ) -> BoxFuture<'a, Result<Vec<Row>, Failed>> {
+        Box::pin(async move { self.in_time(self.rows(sql, params)).await.map_err(|e| e.of(sql)) })
     }
 
     pub(crate) async fn query_opt(&self, sql: &'static str, params: Params<'_>) -> Result<Option<Row>, Failed> {
         Ok(self.query(sql, params).await?.into_iter().next())
     }
 
-    pub(crate) async fn execute(&self, sql: &'static str, params: Params<'_>) -> Result<u64, Failed> {
-        self.in_time(self.change(sql, params)).await.map_err(|e| e.of(sql))
+    pub(crate) fn execute<'a>(
+        &'a self,
+        sql: &'static str,
+        params: Params<'a>,
+    ) -> BoxFuture<'a, Result<u64, Failed>> {
+        Box::pin(async move { self.in_time(self.change(sql, params)).await.map_err(|e| e.of(sql)) })
     }
 
-    pub(crate) async fn script(&self, sql: &str) -> Result<(), Failed> {
-        let client = self.client().map_err(|e| e.of(sql))?;
-        self.in_time(client.batch_execute(sql)).await.map_err(|e| e.of(sql))
+    pub(crate) fn script<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<(), Failed>> {
+        Box::pin(async move {
+            let client = self.client().map_err(|e| e.of(sql))?;
+            self.in_time(client.batch_execute(sql)).await.map_err(|e| e.of(sql))
+        })
     }
 
     /// Begins a transaction. Gives the first thing that `sql` selects.
-    pub(super) async fn begin(&mut self, sql: &str) -> Result<Option<String>, Failed> {
+    pub(super) fn begin<'a>(&'a mut self, sql: &'a str) -> BoxFuture<'a, Result<Option<String>, Failed>> {
         self.clean = false;
-        let client = self.client().map_err(|e| e.of(sql))?;
-        let told = self.in_time(client.simple_query(sql)).await.map_err(|e| e.of(sql))?;
-        Ok(told.iter().find_map(|message| match message {
-            SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
-            _ => None,
-        }))
+        Box::pin(async move {
+            let client = self.client().map_err(|e| e.of(sql))?;
+            let told = self.in_time(client.simple_query(sql)).await.map_err(|e| e.of(sql))?;
+            Ok(told.iter().find_map(|message| match message {
+                SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+                _ => None,
+            }))
+        })
     }
 
     /// What was begun was ended by the same message.
