@@ -223,10 +223,10 @@ impl App {
     pub(crate) async fn handle(&self, target: Target<'_>, request: Request<Body>, context: &Context) -> Handled {
         match target {
             Target::Door(door) => door.handle(&self.core, request, context).await,
-            Target::Api => self.api.handle(&self.core, request, context).await,
+            // On the heap, so that it does not make the task of every request as large as itself; the next likewise.
+            Target::Api => Box::pin(self.api.handle(&self.core, request, context)).await,
             Target::Nobody(say) => say(),
             Target::Shared(_) => refusal::not_found(),
-            // On the heap, so that it does not make the task of every request as large as itself.
             Target::Own(own) => Box::pin(self.own(own, request, context)).await,
         }
     }
