@@ -69,11 +69,7 @@ impl Session {
         Ok(self.query(sql, params).await?.into_iter().next())
     }
 
-    pub(crate) fn execute<'a>(
-        &'a self,
-        sql: &'static str,
-        params: Params<'a>,
-    ) -> BoxFuture<'a, Result<u64, Failed>> {
+    pub(crate) fn execute<'a>(&'a self, sql: &'static str, params: Params<'a>) -> BoxFuture<'a, Result<u64, Failed>> {
         Box::pin(async move { self.in_time(self.change(sql, params)).await.map_err(|e| e.of(sql)) })
     }
 
