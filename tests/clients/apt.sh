@@ -104,6 +104,30 @@ expect_ok web "$base/pool/stable/main/wharf-hello/1.0-1/$architecture?wait=1" -X
 expect_ok apt update
 expect_fail "was not found" apt install wharf-hello=1.0-1
 
+step "a snapshot: clients go back to it, although they have seen what is newer, and on again"
+login() { printf '%s' "$password" | "$wharf" login "http://$registry" -u "$user" --password-stdin; }
+expect_ok login
+make_deb wharf-later 1.0
+make_deb wharf-later 2.0
+put "$work/wharf-later_1.0.deb" stable/main
+expect_ok "$wharf" snapshot create apt/team/debs before --channel stable
+put "$work/wharf-later_2.0.deb" stable/main
+expect_ok apt update
+expect_equal "candidate" 2.0 "$(policy wharf-later)"
+expect_ok "$wharf" snapshot create apt/team/debs after --channel stable
+expect_ok "$wharf" snapshot diff apt/team/debs before after
+expect_said 'wharf-later'
+sleep 1.1 # the Date of a Release is in seconds
+expect_ok "$wharf" snapshot publish apt/team/debs before
+expect_ok apt update
+expect_equal "candidate of the snapshot" 1.0 "$(policy wharf-later)"
+expect_ok apt install wharf-later
+expect_equal "installed" "wharf-later 1.0" "$(cat "$root/usr/share/wharf-test/wharf-later")"
+sleep 1.1
+expect_ok "$wharf" snapshot publish apt/team/debs --live --channel stable
+expect_ok apt update
+expect_equal "candidate of the newest" 2.0 "$(policy wharf-later)"
+
 step "dput, and apt source"
 mkdir -p "$work/source/wharf-tool-1.0/debian/source"
 cd "$work/source/wharf-tool-1.0"

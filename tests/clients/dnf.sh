@@ -121,6 +121,18 @@ for client in dnf4 dnf_5; do
   expect_equal "group" "forklift 2.0~rc1-1" "$(says "$root" forklift)"
 done
 
+step "a snapshot: clients go back to it, although they have seen what is newer, and on again"
+login() { printf '%s' "$password" | "$wharf" login "http://$registry" -u "$user" --password-stdin; }
+expect_ok login
+expect_ok "$wharf" snapshot create yum/team/el9 before
+tool_rpm later 1.0 1
+push_rpm team/el9 "$rpms/later-1.0-1.noarch.rpm" wait=1
+for client in dnf4 dnf_5; do expect_ok "$client" "$work/$client" --refresh repoquery later && expect_said '^later-0:1.0'; done
+expect_ok "$wharf" snapshot publish yum/team/el9 before
+for client in dnf4 dnf_5; do expect_ok "$client" "$work/$client" --refresh repoquery later && ! grep -q '^later-' <<<"$said" || fail "$client sees what is newer"; done
+expect_ok "$wharf" snapshot publish yum/team/el9 --live
+for client in dnf4 dnf_5; do expect_ok "$client" "$work/$client" --refresh install later; done
+
 step "dnf 4: every need can be met"
 expect_ok dnf4 "$work/dnf4" repoclosure --repo team-el9
 

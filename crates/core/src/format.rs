@@ -6,7 +6,7 @@ use std::io::Read;
 use async_trait::async_trait;
 use wharf_types::{Digest, FormatName, RepoName};
 
-use crate::{Arrival, ArtifactForm, Publication, SetupBlock, SetupFacts};
+use crate::{Arrival, ArtifactForm, Publication, Reissue, SetupBlock, SetupFacts};
 
 /// What a package says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -121,4 +121,16 @@ pub trait Format: Send + Sync + 'static {
     /// # Errors
     /// The job is tried again later.
     async fn index(&self, publication: &mut Publication) -> Result<(), IndexError>;
+
+    /// Says anew what an earlier index says, because clients see it again or still do: when it was made, until when it holds, who has
+    /// signed it. Files that are not added stay as they were; [`Publication::keep_current`] leaves everything as it was, which is
+    /// right where an index says nothing of the kind.
+    ///
+    /// # Errors
+    /// What is published stays as it is.
+    async fn reissue(&self, publication: &mut Publication, why: Reissue) -> Result<(), IndexError> {
+        let _ = why;
+        publication.keep_current();
+        Ok(())
+    }
 }

@@ -57,7 +57,7 @@ pub use job::{Job, Workers};
 pub use manifest::{InvalidManifest, Kind, Manifest, ManifestInfo, Parsed, Pushed, media};
 pub use package::{Added, Arrival, ListEntry, Listed, Package, Place, Stretch};
 pub use project::Project;
-pub use publish::{IndexFile, ListPlan, NewFile, Piece, Publication, PublishedFile, Render, Segment, encode};
+pub use publish::{IndexFile, ListPlan, NewFile, Piece, Publication, PublishedFile, Reissue, Render, Segment, encode};
 pub use recycle::{BinEntry, BinKind, BinOf, BinOutcome, Restored, Restoring, SecondThought, Unmoved};
 pub use referrer::{Descriptor, Referrers};
 pub use repository::{Repository, Target};

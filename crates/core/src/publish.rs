@@ -5,12 +5,13 @@ mod file;
 mod order;
 mod pieces;
 mod published;
+mod reissue;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bytes::Bytes;
-use wharf_db::catalog::{events, generations, packages, placements, reviews, settings};
+use wharf_db::catalog::{blobs, events, generations, packages, placements, reviews, settings};
 use wharf_db::{Durability, Tx};
 use wharf_types::{Algorithm, FormatName, RepoName, Timestamp};
 
@@ -25,6 +26,8 @@ pub use file::{IndexFile, NewFile, Segment};
 use pieces::Changes;
 pub use pieces::{ListPlan, Piece, Render};
 pub use published::PublishedFile;
+pub use reissue::Reissue;
+pub(crate) use reissue::{Reissued, replace};
 
 /// One run of a format's index, for one channel of one repository.
 pub struct Publication {
@@ -38,8 +41,10 @@ pub struct Publication {
     files: Vec<generations::File>,
     keeps_current: bool,
     format: FormatName,
-    /// The generation that was current when the work began.
+    /// The generation that was current when the work began; where one is said anew, that one.
     before: Option<i64>,
+    /// Whether an earlier generation is said anew.
+    reissues: bool,
     signers: Option<Signers>,
     renewal: Option<Timestamp>,
 }
@@ -100,17 +105,59 @@ impl Publication {
         Ok(rows.into_iter().map(|row| Package::from(row.package)).collect())
     }
 
-    /// The segments of a file of the generation that is current now, for taking over what has not changed.
+    /// The segments of a file of the generation that is current now, for taking over what has not changed; of the one that is said
+    /// anew, where it is that.
     ///
     /// # Errors
     /// Those of the database.
     pub async fn current(&self, path: &str) -> Result<Option<(IndexFile, Vec<Segment>)>> {
+        let found = self.file_before(path).await?;
+        Ok(found.map(|(file, blobs)| (IndexFile::from(&file), blobs.iter().map(Segment::from).collect())))
+    }
+
+    async fn file_before(&self, path: &str) -> Result<Option<(generations::File, Vec<blobs::Blob>)>> {
+        let base = self.before.filter(|_| self.reissues);
+        let args = (self.repository, self.channel.as_str(), path, base);
+        let found = self.core.inner.db.snapshot(&args, |tx, (repository, channel, path, base)| {
+            Box::pin(async move {
+                match base {
+                    Some(base) => generations::file_of(tx, *base, path).await,
+                    None => generations::current_file(tx, *repository, channel, path).await,
+                }
+            })
+        });
+        found.await.map_err(Error::from)
+    }
+
+    /// The content of a small file: of the generation that [`current`](Self::current) reads.
+    ///
+    /// # Errors
+    /// Those of storage and database.
+    pub async fn current_content(&self, path: &str) -> Result<Option<Vec<u8>>> {
+        let Some((_, segments)) = self.current(path).await? else { return Ok(None) };
+        self.joined(&segments).await.map(Some)
+    }
+
+    /// The content of a small file as clients see it now.
+    ///
+    /// # Errors
+    /// Those of storage and database.
+    pub async fn seen_content(&self, path: &str) -> Result<Option<Vec<u8>>> {
         let args = (self.repository, self.channel.as_str(), path);
         let found = self.core.inner.db.snapshot(&args, |tx, (repository, channel, path)| {
-            Box::pin(generations::current_file(tx, *repository, channel, path))
+            Box::pin(generations::served_file(tx, *repository, channel, path))
         });
-        let found = found.await.map_err(Error::from)?;
-        Ok(found.map(|(file, blobs)| (IndexFile::from(&file), blobs.iter().map(Segment::from).collect())))
+        let Some((_, blobs)) = found.await.map_err(Error::from)? else { return Ok(None) };
+        let segments: Vec<_> = blobs.iter().map(Segment::from).collect();
+        self.joined(&segments).await.map(Some)
+    }
+
+    async fn joined(&self, segments: &[Segment]) -> Result<Vec<u8>> {
+        let mut content = Vec::new();
+        for segment in segments {
+            content.extend_from_slice(&self.read(segment).await?);
+        }
+        Ok(content)
     }
 
     /// The content of a segment.
@@ -256,27 +303,11 @@ impl Core {
             installed.ok_or_else(|| Error::Inconsistent(format!("format {} is not installed", order.format)))?;
         let target = Target::new(format, order.name.clone());
         let Some(before) = self.current_generation(&target, &order).await? else { return Ok(()) };
-        let Order { repository, channel, name, .. } = order;
-        let changes = self.changes_of(repository, &channel).await?;
-        let mut publication = Publication {
-            core: self.clone(),
-            repository,
-            name,
-            channel,
-            algorithms: &[Algorithm::Sha256],
-            changes,
-            lists: Vec::new(),
-            files: Vec::new(),
-            keeps_current: false,
-            format,
-            before,
-            signers: None,
-            renewal: None,
-        };
-        self.format_of(&target)?.index(&mut publication).await.map_err(|error| match error {
-            IndexError::Core(error) => error,
-            IndexError::Format(text) => Error::NotPublished(text),
-        })?;
+        let Order { repository, channel, .. } = order;
+        let mut publication = self.publication(&target, repository, &channel);
+        publication.changes = self.changes_of(repository, &channel).await?;
+        publication.before = before;
+        self.format_of(&target)?.index(&mut publication).await.map_err(not_made)?;
         let at = self.inner.clock.now();
         let flip = Flip {
             repository,
@@ -288,13 +319,33 @@ impl Core {
             signed_by: publication.signers.map(|signers| signers.ids).unwrap_or_default(),
             renewal: publication.renewal,
             format,
-            name: target.name,
+            name: target.name.clone(),
             before,
             at,
             thinned: self.thinned(at),
             review_due: at.after(self.inner.config.review_delay),
         };
-        self.inner.db.write(Durability::Full, flip, |tx, f| Box::pin(make_current(tx, f))).await
+        self.inner.db.write(Durability::Full, flip, |tx, f| Box::pin(make_current(tx, f))).await?;
+        self.renew_shown(&target, repository, &channel).await
+    }
+
+    fn publication(&self, target: &Target, repository: i64, channel: &str) -> Publication {
+        Publication {
+            core: self.clone(),
+            repository,
+            name: target.name.clone(),
+            channel: channel.to_owned(),
+            algorithms: &[Algorithm::Sha256],
+            changes: Changes::default(),
+            lists: Vec::new(),
+            files: Vec::new(),
+            keeps_current: false,
+            format: target.format,
+            before: None,
+            reissues: false,
+            signers: None,
+            renewal: None,
+        }
     }
 
     /// Clients in the middle of an update find what they were told of: all generations of the last minutes are kept, and of those
@@ -346,6 +397,13 @@ impl Core {
             })
         });
         found.await
+    }
+}
+
+fn not_made(error: IndexError) -> Error {
+    match error {
+        IndexError::Core(error) => error,
+        IndexError::Format(text) => Error::NotPublished(text),
     }
 }
 

@@ -2,13 +2,15 @@
 //! whatever is removed from the repository meanwhile.
 //!
 //! A published snapshot is what clients of its channel see. Uploads go on and are listed in the channel's newest index, which
-//! nobody sees until that is published again: promoting is one pointer, and so is rolling back.
+//! nobody sees until that is published again: promoting is one pointer, and so is rolling back. What the index says of itself, such as
+//! its date and who has signed it, is said anew (`publish/reissue.rs`); the lists stay as they were.
 
 use wharf_db::catalog::snapshots::{self, Held, NewSnapshot};
 use wharf_db::catalog::{audit, events, generations, packages, placements, reviews};
 use wharf_db::{Durability, Tx};
 use wharf_types::{Digest, SubjectName, Timestamp};
 
+use crate::publish::{Reissue, Reissued, replace};
 use crate::repository::Target;
 use crate::{Actor, Core, Error, Result};
 
@@ -84,6 +86,19 @@ struct Change {
     target: Target,
     name: SubjectName,
     channel: String,
+    actor: Actor,
+    at: Timestamp,
+}
+
+/// What clients of a channel are to see.
+struct Show {
+    target: Target,
+    channel: String,
+    /// `None` is the newest index.
+    snapshot: Option<SubjectName>,
+    /// The generation that it was when it was said anew.
+    generation: i64,
+    reissued: Reissued,
     actor: Actor,
     at: Timestamp,
 }
@@ -211,8 +226,19 @@ impl Core {
     /// # Errors
     /// [`Error::RepositoryUnknown`], [`SnapshotError::Unknown`].
     pub async fn publish_snapshot(&self, target: &Target, name: &SubjectName, actor: &Actor) -> Result<()> {
-        let change = self.snapshot_change(target, name, "", actor);
-        self.inner.db.write(Durability::Full, change, |tx, c| Box::pin(publish(tx, c))).await
+        for _ in 0..TRIES {
+            let args = (target, name);
+            let found = self.inner.db.read(&args, |tx, (target, name)| Box::pin(require(tx, target, name)));
+            let (repository, snapshots::Snapshot { channel, generation, .. }) = found.await?;
+            let reissued = self.reissue(target, (repository, &channel), generation, Reissue::Shown).await?;
+            let (target, snapshot, actor) = (target.clone(), Some(name.clone()), actor.clone());
+            let at = self.inner.clock.now();
+            let show = Show { target, channel, snapshot, generation, reissued, actor, at };
+            if self.inner.db.write(Durability::Full, show, |tx, s| Box::pin(publish(tx, s))).await? {
+                return Ok(());
+            }
+        }
+        Err(Error::NotPublished("others go on publishing it: try again".to_owned()))
     }
 
     /// Lets clients of a channel see the newest index again.
@@ -220,18 +246,23 @@ impl Core {
     /// # Errors
     /// [`Error::RepositoryUnknown`], [`SnapshotError::NoIndex`].
     pub async fn publish_live(&self, target: &Target, channel: &str, actor: &Actor) -> Result<()> {
-        let args = (target.clone(), channel.to_owned(), actor.clone(), self.inner.clock.now());
-        let done = self.inner.db.write(Durability::Full, args, |tx, (target, channel, actor, at)| {
-            Box::pin(async move {
-                let repository = target.require(tx).await?.id;
-                if !snapshots::publish(tx, repository, channel, None).await? {
-                    return Err(SnapshotError::NoIndex(channel.clone()).into());
-                }
-                noted(tx, (target, channel), actor, ("snapshot.live", channel.clone()), *at).await?;
-                told(tx, target, channel, *at).await
-            })
-        });
-        done.await
+        for _ in 0..TRIES {
+            let args = (target, channel);
+            let found = self.inner.db.read(&args, |tx, (target, channel)| Box::pin(newest(tx, target, channel)));
+            let (repository, generation, hidden) = found.await?;
+            // Who sees the newest has seen nothing newer.
+            let reissued = match hidden {
+                true => self.reissue(target, (repository, channel), generation, Reissue::Shown).await?,
+                false => Reissued::default(),
+            };
+            let (target, channel, actor) = (target.clone(), channel.to_owned(), actor.clone());
+            let (snapshot, at) = (None, self.inner.clock.now());
+            let show = Show { target, channel, snapshot, generation, reissued, actor, at };
+            if self.inner.db.write(Durability::Full, show, |tx, s| Box::pin(go_live(tx, s))).await? {
+                return Ok(());
+            }
+        }
+        Err(Error::NotPublished("others go on changing it: try again".to_owned()))
     }
 
     /// Deletes a snapshot. What only it kept goes.
@@ -317,14 +348,46 @@ async fn create(tx: &mut Tx<'_>, change: &Change) -> Result<Option<Snapshot>> {
     Ok(snapshots::find(tx, repository, &new.name).await?.map(Snapshot::from))
 }
 
-async fn publish(tx: &mut Tx<'_>, change: &Change) -> Result<()> {
-    let Change { target, name, actor, at, .. } = change;
+/// False if it was said anew by somebody else meanwhile.
+async fn publish(tx: &mut Tx<'_>, show: &Show) -> Result<bool> {
+    let Show { target, snapshot, generation, reissued, actor, at, .. } = show;
+    let Some(name) = snapshot else { return Ok(false) };
     let (repository, found) = require(tx, target, name).await?;
+    if found.generation != *generation {
+        return Ok(false);
+    }
+    replace(tx, target, repository, &found, reissued, *at).await?;
     if !snapshots::publish(tx, repository, &found.channel, Some(found.id)).await? {
         return Err(SnapshotError::NoIndex(found.channel).into());
     }
     noted(tx, (target, &found.channel), actor, ("snapshot.publish", name.to_string()), *at).await?;
-    told(tx, target, &found.channel, *at).await
+    told(tx, target, &found.channel, *at).await?;
+    Ok(true)
+}
+
+/// The repository, the newest generation of a channel, and whether clients see a snapshot instead.
+async fn newest(tx: &mut Tx<'_>, target: &Target, channel: &str) -> Result<(i64, i64, bool)> {
+    let repository = target.require(tx).await?.id;
+    let head = generations::head(tx, repository, channel).await?;
+    let generation = head.ok_or_else(|| SnapshotError::NoIndex(channel.to_owned()))?;
+    Ok((repository, generation, snapshots::shown(tx, repository, channel).await?.is_some()))
+}
+
+/// False if something was published meanwhile.
+async fn go_live(tx: &mut Tx<'_>, show: &Show) -> Result<bool> {
+    let Show { target, channel, generation, reissued, actor, at, .. } = show;
+    let (repository, newest, _) = newest(tx, target, channel).await?;
+    if newest != *generation {
+        return Ok(false);
+    }
+    if let Some(anew) = reissued.write(tx, target, (repository, channel), newest, *at).await? {
+        generations::copy_lists(tx, newest, anew).await?;
+        generations::publish(tx, repository, channel, anew, *at).await?;
+    }
+    snapshots::publish(tx, repository, channel, None).await?;
+    noted(tx, (target, channel), actor, ("snapshot.live", channel.clone()), *at).await?;
+    told(tx, target, channel, *at).await?;
+    Ok(true)
 }
 
 async fn delete(tx: &mut Tx<'_>, change: &Change) -> Result<i64> {

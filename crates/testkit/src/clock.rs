@@ -27,4 +27,10 @@ impl TestClock {
         let millis = i64::try_from(span.as_millis()).expect("a span within the life of the universe");
         self.0.fetch_add(millis, Relaxed);
     }
+
+    /// Sets it back, as the clock of another replica may be.
+    pub fn set_back(&self, span: Duration) {
+        let millis = i64::try_from(span.as_millis()).expect("a span within the life of the universe");
+        self.0.fetch_sub(millis, Relaxed);
+    }
 }

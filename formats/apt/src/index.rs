@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use wharf_core::encode::{Block, Encoding, stream_end, stream_header};
-use wharf_core::{IndexError, IndexFile, ListPlan, Package, Piece, Publication, Segment};
+use wharf_core::{IndexError, IndexFile, ListPlan, Package, Piece, Publication, Reissue, Segment};
 
 use crate::name::{Component, Kind, List};
 use crate::settings::{InvalidSettings, Settings};
@@ -114,6 +114,13 @@ pub(crate) async fn publish(publication: &mut Publication, piece_bytes: usize) -
         }
     }
     release::add(publication, &layout, &settings, &files).await
+}
+
+/// Says an earlier index anew.
+pub(crate) async fn reissue(publication: &mut Publication, why: Reissue) -> Result<(), IndexError> {
+    publication.with_sha512();
+    let settings = settings(publication).await?;
+    release::reissue(publication, why, settings.valid_for()).await
 }
 
 async fn settings(publication: &Publication) -> Result<Settings, IndexError> {

@@ -7,7 +7,7 @@ mod repomd;
 mod signatures;
 
 use wharf_core::encode::Encoding;
-use wharf_core::{IndexError, IndexFile, ListPlan, Package, Piece, Publication};
+use wharf_core::{IndexError, IndexFile, ListPlan, Package, Piece, Publication, Reissue};
 
 use crate::extra::{self, Extra};
 use crate::package::{FILELISTS, OTHER, PRIMARY, filled};
@@ -61,10 +61,35 @@ pub(crate) async fn publish(publication: &mut Publication, piece_bytes: usize) -
         extras(publication, extra, piece_bytes, &mut records).await?;
     }
     let at = publication.now();
-    let mut signed = signatures::of_current(publication).await?;
-    let paths = [(REPOMD, REPOMD_ASC), (REPOMD_ZSTD, REPOMD_ZSTD_ASC)];
-    for (records, (path, beside)) in records.iter().zip(paths) {
-        let text = repomd::render(records, at);
+    let signed = Signatures::of(publication.current_content(SIGNATURES).await?);
+    sign(publication, records.map(|records| repomd::render(&records, at)), signed).await
+}
+
+/// Says earlier metadata anew: with the time and the signatures of now. yum keeps what it has where what it finds is older.
+pub(crate) async fn reissue(publication: &mut Publication, why: Reissue) -> Result<(), IndexError> {
+    let earlier = (publication.current_content(REPOMD).await?, publication.current_content(REPOMD_ZSTD).await?);
+    let (Some(gzip), Some(zstd)) = earlier else {
+        publication.keep_current();
+        return Ok(());
+    };
+    if why == Reissue::Due && !publication.keys_have_changed().await? {
+        publication.keep_current();
+        return Ok(());
+    }
+    let at = publication.now();
+    // Who has begun with what is seen until now still finds its signature.
+    let mut signed = Signatures::of(publication.current_content(SIGNATURES).await?);
+    signed.extend(Signatures::of(publication.seen_content(SIGNATURES).await?));
+    sign(publication, [gzip, zstd].map(|text| repomd::dated(&String::from_utf8_lossy(&text), at)), signed).await
+}
+
+/// Adds both forms of repomd.xml, signed.
+async fn sign(
+    publication: &mut Publication,
+    texts: [String; ENCODINGS.len()],
+    mut signed: Signatures,
+) -> Result<(), IndexError> {
+    for (text, (path, beside)) in texts.into_iter().zip([(REPOMD, REPOMD_ASC), (REPOMD_ZSTD, REPOMD_ZSTD_ASC)]) {
         let signature = publication.sign_detached(text.as_bytes()).await?;
         let file = publication.add_whole(path, XML, text.into()).await?;
         signed.add(&file.digest, &signature);

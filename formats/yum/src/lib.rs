@@ -24,7 +24,7 @@ use http::request::Parts;
 use http::{Request, Response};
 use wharf_auth::Permit;
 use wharf_core::{
-    Arrival, Contents, Core, Format, IndexError, InspectError, Publication, PushedFile, SetupBlock, SetupFacts,
+    Arrival, Contents, Core, Format, IndexError, InspectError, Publication, PushedFile, Reissue, SetupBlock, SetupFacts,
 };
 use wharf_types::FormatName;
 use wharf_wire::{Body, Context, Protocol, Scheme, chunks};
@@ -81,6 +81,10 @@ impl Format for Yum {
 
     async fn index(&self, publication: &mut Publication) -> Result<(), IndexError> {
         index::publish(publication, self.piece_bytes).await
+    }
+
+    async fn reissue(&self, publication: &mut Publication, why: Reissue) -> Result<(), IndexError> {
+        index::reissue(publication, why).await
     }
 }
 

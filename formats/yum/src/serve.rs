@@ -188,7 +188,7 @@ impl Call<'_> {
         let content = self.core.open_index_file(&found, 0..found.file.size).await?;
         let content: Vec<::bytes::Bytes> = content.try_collect().await.map_err(Error::Away)?;
         let signatures = Signatures::read(&content.concat());
-        let signature = signatures.of(digest).ok_or(Error::NoSuchPath)?;
+        let signature = signatures.of_digest(digest).ok_or(Error::NoSuchPath)?;
         Ok(of_type(SIGNATURE, signature.to_owned(), FOR_EVER))
     }
 

@@ -83,11 +83,7 @@ impl From<&generations::File> for IndexFile {
 impl NewFile {
     pub(super) async fn begin(publication: &Publication, path: &str, media_type: &str) -> Result<Self> {
         let (core, repository) = (publication.core.clone(), publication.repository);
-        let args = (repository, publication.channel.as_str(), path);
-        let found = core.inner.db.snapshot(&args, |tx, (repository, channel, path)| {
-            Box::pin(generations::current_file(tx, *repository, channel, path))
-        });
-        let known = found.await.map_err(Error::from)?.map_or_else(Known::default, |(file, blobs)| Known {
+        let known = publication.file_before(path).await?.map_or_else(Known::default, |(file, blobs)| Known {
             segments: blobs.iter().map(Segment::from).collect(),
             digests: file.segments.iter().copied().collect(),
             marks: read_marks(&file.checkpoints),

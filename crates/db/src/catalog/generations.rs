@@ -171,6 +171,61 @@ pub async fn current_pieces(
         .collect()
 }
 
+/// Takes over what a generation has not of the files of another: those of a path that it has already are left out.
+///
+/// # Errors
+/// Those of the database.
+pub async fn copy_files(tx: &mut Tx<'_>, from: i64, to: i64) -> Result<()> {
+    let own = tx.query("SELECT path FROM generation_files WHERE generation_id = ?1", &[&to]).await?;
+    let own = own.iter().map(|row| row.get(0)).collect::<Result<Vec<String>>>()?;
+    let rows = tx.query("SELECT path FROM generation_files WHERE generation_id = ?1", &[&from]).await?;
+    for row in rows {
+        let path: String = row.get(0)?;
+        if own.contains(&path) {
+            continue;
+        }
+        for sql in [
+            "INSERT INTO generation_files (generation_id, path, repository_id, media_type, digest, sha512, size, checkpoints)
+             SELECT ?2, path, repository_id, media_type, digest, sha512, size, checkpoints FROM generation_files
+             WHERE generation_id = ?1 AND path = ?3",
+            "INSERT INTO generation_segments (generation_id, path, position, digest)
+             SELECT ?2, path, position, digest FROM generation_segments WHERE generation_id = ?1 AND path = ?3",
+        ] {
+            tx.execute(sql, &[&from, &to, &path]).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Takes over the lists of another generation.
+///
+/// # Errors
+/// Those of the database.
+pub async fn copy_lists(tx: &mut Tx<'_>, from: i64, to: i64) -> Result<()> {
+    tx.execute(
+        "INSERT INTO generation_pieces (generation_id, part, kind, number, first, last, entries, digest, size, encodings)
+         SELECT ?2, part, kind, number, first, last, entries, digest, size, encodings FROM generation_pieces
+         WHERE generation_id = ?1",
+        &[&from, &to],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Retires a generation that was seen until now, although no head pointed at it.
+///
+/// # Errors
+/// Those of the database.
+pub async fn retire(tx: &mut Tx<'_>, generation: i64, at: Timestamp) -> Result<()> {
+    tx.execute(
+        "UPDATE generations SET retired_at = ?2
+         WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM generation_heads h WHERE h.generation_id = ?1)",
+        &[&generation, &at],
+    )
+    .await?;
+    Ok(())
+}
+
 /// Flips the head of a channel to a generation and retires the one before.
 ///
 /// # Errors
@@ -273,6 +328,21 @@ pub async fn current_file(
              JOIN generation_files f ON f.generation_id = h.generation_id AND f.path = ?3
              WHERE h.repository_id = ?1 AND h.channel = ?2",
             &[&repository, &channel, &path],
+        )
+        .await?;
+    with_segments(tx, found).await
+}
+
+/// A file of one generation, with its segments.
+///
+/// # Errors
+/// Those of the database.
+pub async fn file_of(tx: &mut Tx<'_>, generation: i64, path: &str) -> Result<Option<(File, Vec<Blob>)>> {
+    let found = tx
+        .query_opt(
+            "SELECT generation_id, path, media_type, digest, sha512, size, checkpoints FROM generation_files
+             WHERE generation_id = ?1 AND path = ?2",
+            &[&generation, &path],
         )
         .await?;
     with_segments(tx, found).await

@@ -69,6 +69,13 @@ static PAGE: LazyLock<String> = LazyLock::new(|| {
     format!("SELECT {COLUMNS} FROM snapshots s WHERE s.repository_id = ?1 AND s.name > ?2 ORDER BY s.name LIMIT ?3")
 });
 
+static SHOWN: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT {COLUMNS} FROM generation_heads shown JOIN snapshots s ON s.id = shown.snapshot_id
+         WHERE shown.repository_id = ?1 AND shown.channel = ?2"
+    )
+});
+
 fn snapshot(row: &Row) -> Result<Snapshot> {
     Ok(Snapshot {
         id: row.get(0)?,
@@ -173,6 +180,23 @@ pub async fn hold(tx: &mut Tx<'_>, package: i64) -> Result<bool> {
 pub async fn delete(tx: &mut Tx<'_>, snapshot: i64) -> Result<()> {
     tx.execute("DELETE FROM snapshot_packages WHERE snapshot_id = ?1", &[&snapshot]).await?;
     tx.execute("DELETE FROM snapshots WHERE id = ?1", &[&snapshot]).await?;
+    Ok(())
+}
+
+/// The snapshot that clients of a channel see, if it is one.
+///
+/// # Errors
+/// Those of the database.
+pub async fn shown(tx: &mut Tx<'_>, repository: i64, channel: &str) -> Result<Option<Snapshot>> {
+    tx.query_opt(SHOWN.as_str(), &[&repository, &channel]).await?.as_ref().map(snapshot).transpose()
+}
+
+/// Lets a snapshot keep another generation, which says the same anew.
+///
+/// # Errors
+/// Those of the database.
+pub async fn reissue(tx: &mut Tx<'_>, snapshot: i64, generation: i64) -> Result<()> {
+    tx.execute("UPDATE snapshots SET generation_id = ?2 WHERE id = ?1", &[&snapshot, &generation]).await?;
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::NaiveDateTime;
-use wharf_core::{IndexError, IndexFile, Publication};
+use wharf_core::{IndexError, IndexFile, Publication, Reissue};
 use wharf_types::{Digest, Timestamp};
 
 use super::Layout;
@@ -32,12 +32,49 @@ pub(super) async fn add(
     let mut fields = fields(publication, layout, settings);
     fields.push(("Signed-By", keys.join(", ")));
     let said = said(&fields, files)?;
-    let (now, valid_for) = (publication.now(), settings.valid_for());
-    let before = before(publication).await?.filter(|before| before.said == said);
+    let before = publication.current_content(RELEASE).await?.as_deref().map(Before::read);
+    let floor = before.as_ref().map(|before| before.made);
+    let fits = before.filter(|before| before.said == said);
+    issue(publication, &said, fits, floor, settings.valid_for()).await
+}
+
+/// Says anew what the release of an earlier generation says: with a date that is not before what clients have seen, which they
+/// would keep otherwise, and with the signatures of today.
+pub(super) async fn reissue(
+    publication: &mut Publication,
+    why: Reissue,
+    valid_for: Option<Duration>,
+) -> Result<(), IndexError> {
+    let Some(earlier) = publication.current_content(RELEASE).await?.as_deref().map(Before::read) else {
+        publication.keep_current();
+        return Ok(());
+    };
+    let keys = publication.signed_by().await?.join(", ");
+    let signed = |line: &str| match line.starts_with(SIGNED_BY) {
+        true => format!("{SIGNED_BY}{keys}\n"),
+        false => line.to_owned(),
+    };
+    let said: String = earlier.said.split_inclusive('\n').map(signed).collect();
+    let seen = publication.seen_content(RELEASE).await?.as_deref().map(Before::read);
+    let floor = seen.map(|seen| seen.made);
+    let fits = Some(earlier).filter(|earlier| why == Reissue::Due && earlier.said == said);
+    issue(publication, &said, fits, floor, valid_for).await
+}
+
+/// Adds a release that says this, or keeps what `fits` if that is good for long enough. Servers' clocks differ, and apt keeps what
+/// it has where what it finds is dated before that: the date is not before `floor`.
+async fn issue(
+    publication: &mut Publication,
+    said: &str,
+    fits: Option<Before>,
+    floor: Option<Timestamp>,
+    valid_for: Option<Duration>,
+) -> Result<(), IndexError> {
+    let now = publication.now();
     let until = |made: Timestamp| valid_for.map(|span| date(made.after(span)));
     // Half of its time is left for renewing it, should the server be down.
     let renewed = |made: Timestamp| valid_for.map(|span| made.after(span / 2));
-    let made = match before {
+    let made = match fits {
         Some(Before { made, until: known, .. })
             if until(made) == known && renewed(made).is_none_or(|due| due > now) =>
         {
@@ -45,7 +82,8 @@ pub(super) async fn add(
             made
         }
         _ => {
-            let text = dated(&said, now, valid_for);
+            let now = floor.map_or(now, |floor| floor.max(now));
+            let text = dated(said, now, valid_for);
             sign(publication, &text).await?;
             publication.add_whole(RELEASE, TEXT, Bytes::from(text)).await?;
             now
@@ -114,6 +152,7 @@ fn section(
     Ok(())
 }
 
+const SIGNED_BY: &str = "Signed-By: ";
 const DATE: &str = "Date: ";
 const UNTIL: &str = "Valid-Until: ";
 
@@ -131,7 +170,7 @@ fn date(at: Timestamp) -> String {
     at.to_chrono().format(FORM).to_string()
 }
 
-/// What the current generation says.
+/// What an earlier generation says.
 struct Before {
     /// Without its times.
     said: String,
@@ -139,19 +178,17 @@ struct Before {
     until: Option<String>,
 }
 
-async fn before(publication: &Publication) -> Result<Option<Before>, IndexError> {
-    let Some((_, segments)) = publication.current(RELEASE).await? else { return Ok(None) };
-    let mut text = String::new();
-    for segment in &segments {
-        text.push_str(&String::from_utf8_lossy(&publication.read(segment).await?));
+impl Before {
+    fn read(content: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(content);
+        let value = |field: &str| text.lines().find_map(|line| line.strip_prefix(field));
+        // One that cannot be read is as old as can be.
+        let made = value(DATE).and_then(|date| NaiveDateTime::parse_from_str(date, FORM).ok());
+        let made = Timestamp::from_millis(made.map_or(0, |time| time.and_utc().timestamp_millis()));
+        let until = value(UNTIL).map(str::to_owned);
+        let timeless = |line: &&str| !line.starts_with(DATE) && !line.starts_with(UNTIL);
+        Self { said: text.split_inclusive('\n').filter(timeless).collect(), made, until }
     }
-    let value = |field: &str| text.lines().find_map(|line| line.strip_prefix(field));
-    // One that cannot be read is as old as can be.
-    let made = value(DATE).and_then(|date| NaiveDateTime::parse_from_str(date, FORM).ok());
-    let made = Timestamp::from_millis(made.map_or(0, |time| time.and_utc().timestamp_millis()));
-    let until = value(UNTIL).map(str::to_owned);
-    let timeless = |line: &&str| !line.starts_with(DATE) && !line.starts_with(UNTIL);
-    Ok(Some(Before { said: text.split_inclusive('\n').filter(timeless).collect(), made, until }))
 }
 
 #[cfg(test)]

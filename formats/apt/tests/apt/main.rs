@@ -13,5 +13,6 @@ mod refusals;
 mod settings;
 mod setup;
 mod signatures;
+mod snapshots;
 mod sources;
 mod uploads;

@@ -52,3 +52,36 @@ pub(super) fn render(records: &[Record], at: Timestamp) -> String {
     xml.close(0, "repomd");
     xml.finish()
 }
+
+/// The same document, as it would be written at another time.
+pub(super) fn dated(document: &str, at: Timestamp) -> String {
+    let at = at.as_secs().to_string();
+    let mut out = String::with_capacity(document.len());
+    for line in document.split_inclusive('\n') {
+        let time = ["revision", "timestamp"].iter().find(|name| line.trim_start().starts_with(&format!("<{name}>")));
+        match time.and_then(|_| Some((line.split_once('>')?.0, line.rsplit_once("</")?.1))) {
+            Some((begin, end)) => out.extend([begin, ">", &at, "</", end]),
+            None => out.push_str(line),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_document_of_another_time_says_the_same() {
+        let file = |path: &str| IndexFile {
+            path: path.into(),
+            media_type: "application/xml".into(),
+            digest: wharf_types::Digest::sha256(path.as_bytes()),
+            sha512: None,
+            size: 7,
+        };
+        let records = [Record::packed("primary", file("a.gz"), &file("a")), Record::plain("group", file("comps.xml"))];
+        let [then, now] = [1_600_000_000_000, 1_700_000_000_000].map(Timestamp::from_millis);
+        assert_eq!(dated(&render(&records, then), now), render(&records, now));
+    }
+}

@@ -3,10 +3,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use wharf_core::{IndexError, Publication};
 use wharf_types::Digest;
-
-use super::SIGNATURES;
 
 /// So many are kept, two of each publication: more than there are while a client reads.
 const MOST: usize = 128;
@@ -15,16 +12,19 @@ const MOST: usize = 128;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Signatures(Vec<(String, String)>);
 
-pub(super) async fn of_current(publication: &Publication) -> Result<Signatures, IndexError> {
-    let Some((_, segments)) = publication.current(SIGNATURES).await? else { return Ok(Signatures::default()) };
-    let mut text = Vec::new();
-    for segment in &segments {
-        text.extend_from_slice(&publication.read(segment).await?);
-    }
-    Ok(Signatures::read(&text))
-}
-
 impl Signatures {
+    /// Those of a file, if there is one.
+    pub(super) fn of(file: Option<Vec<u8>>) -> Self {
+        file.map_or_else(Self::default, |text| Self::read(&text))
+    }
+
+    /// Those of another list too, which are newer.
+    pub(super) fn extend(&mut self, newer: Self) {
+        for (digest, signature) in newer.0 {
+            self.put(digest, signature);
+        }
+    }
+
     /// Lines of a digest and what is left out of a line's ends; what is none is passed over.
     pub(crate) fn read(text: &[u8]) -> Self {
         let line = |line: &str| {
@@ -35,9 +35,12 @@ impl Signatures {
     }
 
     pub(super) fn add(&mut self, digest: &Digest, signature: &str) {
-        let digest = digest.hex();
+        self.put(digest.hex().to_string(), signature.to_owned());
+    }
+
+    fn put(&mut self, digest: String, signature: String) {
         self.0.retain(|(known, _)| *known != digest);
-        self.0.push((digest.to_owned(), signature.to_owned()));
+        self.0.push((digest, signature));
         let beyond = self.0.len().saturating_sub(MOST);
         self.0.drain(..beyond);
     }
@@ -47,7 +50,7 @@ impl Signatures {
     }
 
     /// The signature of a repomd.xml.
-    pub(crate) fn of(&self, digest: &Digest) -> Option<&str> {
+    pub(crate) fn of_digest(&self, digest: &Digest) -> Option<&str> {
         let digest = digest.hex();
         self.0.iter().find(|(known, _)| *known == digest).map(|(_, signature)| signature.as_str())
     }
@@ -66,9 +69,9 @@ mod tests {
         }
         let read = Signatures::read(signatures.render().as_bytes());
         assert_eq!(read, signatures);
-        assert_eq!((read.of(&digest(1)), read.of(&digest(2))), (None, Some("signature\n2")));
+        assert_eq!((read.of_digest(&digest(1)), read.of_digest(&digest(2))), (None, Some("signature\n2")));
         signatures.add(&digest(2), "again");
-        assert_eq!((signatures.of(&digest(2)), signatures.0.len()), (Some("again"), MOST));
+        assert_eq!((signatures.of_digest(&digest(2)), signatures.0.len()), (Some("again"), MOST));
         assert_eq!(Signatures::read(b"damaged\n\xff x"), Signatures::default());
     }
 }

@@ -13,6 +13,7 @@ on_every_database! {
     one_more_package_leaves_all_pieces_but_the_last,
     a_mirror_list_leads_to_metadata_that_stay,
     metadata_are_signed_and_their_signatures_outlive_them,
+    a_snapshot_is_signed_anew_when_clients_see_it_again,
     a_repo_file_names_the_repository,
 }
 
@@ -126,6 +127,43 @@ fn is_signed(keys: &str, message: &[u8], signature: &str) -> bool {
     };
     assert!(run("gpg", &["--batch", "--yes", "-o", "keys.gpg", "--dearmor", "keys"]));
     run("gpgv", &["--keyring", "./keys.gpg", "signature", "message"])
+}
+
+async fn a_snapshot_is_signed_anew_when_clients_see_it_again(server: &TestServer) {
+    let hour = std::time::Duration::from_secs(3600);
+    // gpgv trusts no signature of the future.
+    server.clock().set_back(hour);
+    let shelf = Shelf::new(server, "team/el9");
+    let target = wharf_core::Target::new(wharf_yum::NAME, "team/el9".parse().expect("a name"));
+    let (name, actor) = ("first".parse().expect("a name"), wharf_core::Actor::system());
+    shelf.add(package("a", "1-1")).await;
+    let before = shelf.metadata().await;
+    server.core().create_snapshot(&target, "", name, &actor).await.expect("a snapshot");
+    shelf.add(package("b", "1-1")).await;
+    let door =
+        shelf.get("mirrorlist").await.text().trim_end().rsplit_once("/yum/team/el9/").expect("a door").1.to_owned();
+    let revision = async || -> u64 {
+        let text = shelf.get("repodata/repomd.xml").await.assert_status(200).text();
+        between(&text, "<revision>", "<").parse().expect("a number")
+    };
+    let newest = revision().await;
+    server.clock().advance(hour);
+    server.core().rotate_key(&target, None, &actor).await.expect("another key");
+    server.core().wait_until_published(&target, "").await.expect("to be published");
+    server.core().publish_snapshot(&target, &"first".parse().expect("a name"), &actor).await.expect("to be seen");
+    assert_eq!(shelf.metadata().await, before);
+    assert!(revision().await > newest, "yum keeps what is newer");
+    // Who has begun before the change can go on.
+    let keys = shelf.get("key.asc").await.text();
+    for door in [door.as_str(), "", "zstd/"] {
+        let repomd = shelf.get(&format!("{door}repodata/repomd.xml")).await.assert_status(200).body.clone();
+        let signature = shelf.get(&format!("{door}repodata/repomd.xml.asc")).await.assert_status(200).text();
+        assert!(is_signed(&keys, &repomd, &signature), "{door}");
+    }
+    let seen = shelf.get("mirrorlist").await.text();
+    assert_eq!(shelf.metadata_of(seen.trim_end().rsplit_once("/yum/team/el9/").expect("a door").1).await, before);
+    server.core().publish_live(&target, "", &actor).await.expect("to be seen");
+    assert_eq!(shelf.listed().await, ["a", "b"]);
 }
 
 async fn a_repo_file_names_the_repository(server: &TestServer) {
