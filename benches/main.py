@@ -12,6 +12,7 @@ import time
 import traceback
 from pathlib import Path
 
+import postgres
 import rows
 import servers
 import table
@@ -23,6 +24,8 @@ def arguments():
     parser.add_argument("--only", action="append", default=[], metavar="ROW",
                         help="run this row, or all whose names start so (again for more)")
     parser.add_argument("--rounds", type=int, help="paired runs of every row (default 3, with --quick 1)")
+    parser.add_argument("--on", choices=["sqlite", "postgres"], default="sqlite",
+                        help="the database of every Wharf: SQLite, or PostgreSQL on the same core (default sqlite)")
     parser.add_argument("--growth", action="store_true", help="also how rows grow from 10³ to 10⁶ rows, which takes half an hour")
     parser.add_argument("--quick", action="store_true", help="small sizes and short runs: tests the runner, not a server")
     parser.add_argument("--json", metavar="FILE", help="write lines and samples to FILE as well")
@@ -42,7 +45,8 @@ def chosen(only, growth=False):
 def about(bench, args):
     cpu = next((l.split(":")[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")), "")
     version = subprocess.run([bench.wharf_bin, "--version"], text=True, capture_output=True, timeout=10).stdout.strip()
-    return {"when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "wharf": version, "cpu": cpu,
+    database = f"PostgreSQL {postgres.version()}" if bench.on == "postgres" else "SQLite"
+    return {"when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "wharf": version, "database": database, "cpu": cpu,
             "kernel": platform.release(), "cores": os.cpu_count(), "rounds": bench.rounds, "quick": args.quick,
             "load_before": os.getloadavg()[0]}
 
@@ -57,7 +61,7 @@ def main():
     wharf = Path(os.environ.get("WHARF_BIN") or Path(__file__).parent.parent / "target/release/wharf").resolve()
     if not os.access(wharf, os.X_OK):
         raise SystemExit(f"benches: no Wharf at {wharf} (cargo build --workspace --release, or set WHARF_BIN)")
-    bench = Bench(home, wharf, args.rounds or (1 if args.quick else 3), args.quick)
+    bench = Bench(home, wharf, args.rounds or (1 if args.quick else 3), args.quick, args.on)
     facts = about(bench, args)
     if facts["load_before"] > .5:
         print(f"benches: the machine is busy (load {facts['load_before']:.1f}); the numbers mean little", file=sys.stderr)
@@ -75,7 +79,7 @@ def main():
     finally:
         servers.stop_all()
         shutil.rmtree(bench.work, ignore_errors=True)
-        print(f"{facts['wharf'] or 'Wharf'} on {facts['cpu']}, kernel {facts['kernel']}, {facts['when']}, "
+        print(f"{facts['wharf'] or 'Wharf'} with {facts['database']} on {facts['cpu']}, kernel {facts['kernel']}, {facts['when']}, "
               f"{bench.rounds} rounds{', QUICK: sizes mean nothing' if args.quick else ''}\n")
         table.show(lines)
         if args.json:

@@ -31,10 +31,10 @@ class Line:
 
 
 class Bench:
-    def __init__(self, home, wharf_bin, rounds, quick):
+    def __init__(self, home, wharf_bin, rounds, quick, on="sqlite"):
         self.bin = Path(home) / "bin"
         self.work = Path(home) / "work"
-        self.wharf_bin, self.rounds, self.quick = wharf_bin, rounds, quick
+        self.wharf_bin, self.rounds, self.quick, self.on = wharf_bin, rounds, quick, on
         cpus = sorted(os.sched_getaffinity(0))
         if len(cpus) < 2:
             raise SystemExit("benches: two cores are needed, one for the server and one for the load")

@@ -12,6 +12,8 @@ import time
 import urllib.request
 from pathlib import Path
 
+from postgres import Cluster, strace
+
 PASSWORD = "benchmark-only"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 running = []
@@ -31,6 +33,7 @@ class Server:
     def __init__(self, bench, label="shared"):
         self.bench = bench
         self.dir = Path(bench.work) / f"{self.name}-{label}"
+        self.cpu = bench.server_cpu
         self.process = None
         self.seeded = {}
 
@@ -43,13 +46,11 @@ class Server:
         self.addr = f"127.0.0.1:{free_port()}"
         command = [str(c) for c in self.command()]
         if trace:
-            # The filter runs in the kernel: other calls of the server do not stop.
-            command = ["strace", "-f", "--seccomp-bpf", "-qq", "-e", "signal=none",
-                       "-e", "trace=fsync,fdatasync,syncfs,sync,msync,sync_file_range", "-o", str(trace)] + command
+            command = strace(trace) + command
         env = {k: v for k, v in os.environ.items() if not k.startswith("WHARF_")} | self.environment()
         log = open(self.dir / "server.log", "ab")
         begin = time.perf_counter()
-        self.process = subprocess.Popen(["taskset", "-c", self.bench.server_cpu] + command, env=env, cwd=self.dir,
+        self.process = subprocess.Popen(["taskset", "-c", self.cpu] + command, env=env, cwd=self.dir,
                                         stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
         running.append(self)
         self.wait_ready(begin + 60)
@@ -127,11 +128,31 @@ class Wharf(Server):
     ready_path = "/readyz"
     user = f"admin:{PASSWORD}"
 
+    def __init__(self, bench, label="shared"):
+        super().__init__(bench, label)
+        self.cluster = Cluster(bench, self.dir / "postgres") if bench.on == "postgres" else None
+
+    def start(self, trace=None):
+        # Not in the time of a start: a database is there before its clients, and stays when they start again.
+        if self.cluster and not self.cluster.alive():
+            running.append(self.cluster)
+            self.cluster.start(trace and f"{trace}-postgres")
+        return super().start(trace)
+
     def command(self):
         return [self.bench.wharf_bin, "serve", "--data", self.dir / "data", "--listen", self.addr]
 
     def environment(self):
-        return {"WHARF_ADMIN_PASSWORD": PASSWORD}
+        database = {"WHARF_DATABASE_URL": self.cluster.url()} if self.cluster else {}
+        return {"WHARF_ADMIN_PASSWORD": PASSWORD} | database
+
+    def remove(self):
+        self.stop()
+        if self.cluster:
+            self.cluster.remove()
+            if self.cluster in running:
+                running.remove(self.cluster)
+        super().remove()
 
     def basic(self):
         return "Basic " + base64.b64encode(self.user.encode()).decode()
@@ -140,12 +161,15 @@ class Wharf(Server):
 class Distribution(Server):
     name = "distribution"
 
+    def storage(self):
+        return f"filesystem: {{rootdirectory: {self.dir}/data, maxthreads: 100}}"
+
     def command(self):
         config = self.dir / "config.yml"
         config.write_text(f"""version: 0.1
 log: {{level: error, accesslog: {{disabled: true}}}}
 storage:
-  filesystem: {{rootdirectory: {self.dir}/data, maxthreads: 100}}
+  {self.storage()}
   delete: {{enabled: true}}
   cache: {{blobdescriptor: inmemory}}
 http: {{addr: "{self.addr}", secret: bench}}
@@ -195,5 +219,6 @@ class Floor(Server):
 
 
 def stop_all():
-    for server in list(running):
+    # Databases were started before their clients.
+    for server in reversed(list(running)):
         server.stop()

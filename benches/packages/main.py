@@ -27,7 +27,7 @@ class Bench:
         self.work = Path(tempfile.mkdtemp(prefix="packages-", dir=options.work))
         self.wharf_bin = options.wharf
         self.bin = Path(os.environ["BENCH_HOME"]) / "bin"
-        self.server_cpu = "0-1"
+        self.server_cpu, self.on = "0-1", "sqlite"
         self.rounds = options.rounds
         self.rows = []
 

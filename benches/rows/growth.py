@@ -19,7 +19,7 @@ def run(bench):
         before = 0
         for size in sizes:
             wharf.stop()
-            with fill.Fill(wharf, REPO) as rows:
+            with fill.on(wharf, REPO) as rows:
                 rows.blobs(before, size)
                 rows.manifests(before, size)
                 rows.manifests(before, size, subject=rows.latest)

@@ -30,6 +30,10 @@ def measure(bench, kind):
 
 
 def calls(trace):
-    with open(trace) as file:
-        # A call that other threads interrupt in the log has a second line when it ends.
-        return sum("resumed>" not in entry for entry in file)
+    """Of the server, and of its database, if that is a server of its own."""
+    count = 0
+    for log in trace.parent.glob(f"{trace.name}*"):
+        with open(log) as file:
+            # A call that other threads interrupt in the log has a second line when it ends.
+            count += sum("resumed>" not in entry for entry in file)
+    return count

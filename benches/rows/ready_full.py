@@ -15,7 +15,7 @@ def run(bench):
         for server in (empty, full):
             server.seed("seed-image", REPO, n=8, size=1000)
             server.stop()
-        with fill.Fill(full, REPO) as rows:
+        with fill.on(full, REPO) as rows:
             rows.blobs(0, blobs)
             rows.manifests(0, manifests)
         results = bench.paired({"wharf": restart(full), "empty": restart(empty)})
