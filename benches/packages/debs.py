@@ -91,8 +91,8 @@ def clients(bench, server):
         strongest.write_bytes(content)
     nginx.start()
     fetched(server, "/apt/team/debs/key.asc", bench.work / "key.asc")
-    ours = bench.median(lambda n: update(bench, server, f"ours{n}"))
-    bench.row("deb: apt-get update of all", ours, bench.median(lambda n: update(bench, nginx, f"theirs{n}")), "from nginx")
+    times = bench.paired(lambda n: update(bench, server, f"ours{n}"), lambda n: update(bench, nginx, f"theirs{n}"))
+    bench.row("deb: apt-get update of all", *times, "from nginx")
     nginx.remove()
 
 

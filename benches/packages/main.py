@@ -47,6 +47,14 @@ class Bench:
     def median(self, work):
         return statistics.median(work(n) for n in range(self.rounds))
 
+    def paired(self, ours, theirs):
+        """Medians of two that are run in turns, so that both meet the same machine."""
+        seconds = {ours: [], theirs: []}
+        for number in range(self.rounds):
+            for work in (ours, theirs) if number % 2 else (theirs, ours):
+                seconds[work].append(work(number))
+        return statistics.median(seconds[ours]), statistics.median(seconds[theirs])
+
     def row(self, what, wharf, peer, named):
         self.rows.append((what, wharf, peer, named))
         print(f"{what:44} {wharf:9.3f} s   {named:22} {peer:9.3f} s   ratio {peer / wharf:7.2f}", flush=True)

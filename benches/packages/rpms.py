@@ -46,8 +46,8 @@ def clients(bench, server):
     for href in re.findall(r'href="([^"]+)"', (place / "repodata/repomd.xml").read_text()):
         fetched(server, f"/yum/team/rpms/{href}", place / href)
     nginx.start()
-    ours = bench.median(lambda n: makecache(bench, server, f"ours{n}"))
-    bench.row("rpm: dnf makecache of all", ours, bench.median(lambda n: makecache(bench, nginx, f"theirs{n}")), "from nginx")
+    times = bench.paired(lambda n: makecache(bench, server, f"ours{n}"), lambda n: makecache(bench, nginx, f"theirs{n}"))
+    bench.row("rpm: dnf makecache of all", *times, "from nginx")
     nginx.remove()
 
 

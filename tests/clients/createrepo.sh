@@ -43,22 +43,56 @@ step "who has signed a package is told"
 expect_equal "key" "${signer,,}" "$(web /yum/team/el9/info/hello-2.0-1.noarch.rpm | jq -r '.signatures[0].key')"
 expect_equal "unsigned" false "$(web /yum/team/el9/info/hello-1.0-1.noarch.rpm | jq .signed)"
 
-# Packages that others have made, if there are any. Those that are called alike go into repositories of their own.
-if [ -n "${WHARF_RPMS:-}" ]; then
-  step "packages of $WHARF_RPMS"
-  find "$WHARF_RPMS" -name '*.rpm' | sort | while read -r file; do
-    n=1 called=$(rpm -qp --nosignature --qf '%{NVRA}.%|SOURCERPM?{rpm}:{src}|' "$file")
-    while [ -e "$work/others-$n/$called" ]; do n=$((n + 1)); done
-    mkdir -p "$work/others-$n"
-    cp "$file" "$work/others-$n/$called"
+# Packages that others have made: the tests of dnf's and rpm's own libraries have hundreds, which Debian has in their sources.
+others=${WHARF_RPMS:-${WHARF_CLIENTS:-$repo/target/clients}/rpms}
+fetch_sources() { # SOURCE…: from the first release that has it, with an apt of our own that knows sources
+  local dir=$work/apt release name
+  mkdir -p "$dir"/{lists,cache/archives}/partial "$dir/got" "$others"
+  : >"$dir/status"
+  cat >"$dir/apt.conf" <<APT
+Dir::State "$dir"; Dir::State::lists "$dir/lists"; Dir::State::status "$dir/status"; Dir::Cache "$dir/cache";
+Dir::Etc::sourcelist "$dir/sources.list"; Dir::Etc::sourceparts "/nonexistent"; Acquire::Languages "none";
+Acquire::Check-Valid-Until "false"; APT::Sandbox::User "root";
+APT
+  for release in bookworm trixie sid; do
+    echo "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] ${DEBIAN_MIRROR:-http://deb.debian.org/debian} $release main"
+  done >"$dir/sources.list"
+  APT_CONFIG=$dir/apt.conf apt-get update -qq || return 1
+  for name; do
+    for release in bookworm trixie sid; do
+      (cd "$dir/got" && APT_CONFIG=$dir/apt.conf apt-get source -qq --download-only "$name/$release" >/dev/null 2>&1) && break
+    done
+    find "$dir/got" -name "*.orig.tar.*" ! -name '*.asc' -exec tar -xf {} -C "$others" --wildcards '*.rpm' \; 2>/dev/null || true
+    rm -f "$dir"/got/*
   done
-  for folder in "$work"/others-*; do
-    push_all "team/${folder##*/}" "$folder"/*
-    rm -rf "$work/there"
-    mkdir "$work/there"
-    for file in "$folder"/*; do cp "$file" "$work/there/${file##*/}.rpm"; done
-    expect_ok createrepo_c -q --no-database "$work/there"
-    expect_ok "$here/compare-repodata.py" "http://$registry/yum/team/${folder##*/}" "$work/there"
-    echo "   $said"
-  done
+}
+made_by_others() { find "$others" -name '*.rpm' 2>/dev/null | sort; }
+if [ -z "${WHARF_RPMS:-}" ] && [ "$(made_by_others | wc -l)" -lt 200 ]; then
+  step "packages out of the sources of libdnf, librepo and rpm"
+  fetch_sources libdnf librepo rpm
+  [ "$(made_by_others | wc -l)" -ge 200 ] || fail "only $(made_by_others | wc -l) packages could be had"
 fi
+step "$(made_by_others | wc -l) packages that others have made"
+# Those that are called alike go into repositories of their own, and what rpm takes for damaged is refused.
+made_by_others | while read -r file; do
+  if ! rpm -K --nosignature "$file" >/dev/null 2>&1; then
+    expect_equal "$file, which rpm takes for damaged" 400 "$(status_of /yum/team/damaged/upload -u "$user:$password" -T "$file")"
+    continue
+  fi
+  n=1 called=$(rpm -qp --nosignature --qf '%{NVRA}.%|SOURCERPM?{rpm}:{src}|' "$file")
+  while [ -e "$work/others-$n/$called" ]; do
+    ! cmp -s "$file" "$work/others-$n/$called" || continue 2
+    n=$((n + 1))
+  done
+  mkdir -p "$work/others-$n"
+  cp "$file" "$work/others-$n/$called"
+done
+for folder in "$work"/others-*; do
+  push_all "team/${folder##*/}" "$folder"/*
+  rm -rf "$work/there"
+  mkdir "$work/there"
+  for file in "$folder"/*; do cp "$file" "$work/there/${file##*/}.rpm"; done
+  expect_ok createrepo_c -q --no-database "$work/there"
+  expect_ok "$here/compare-repodata.py" "http://$registry/yum/team/${folder##*/}" "$work/there"
+  echo "   $said"
+done

@@ -15,6 +15,9 @@ use super::{IndexFile, Segment};
 use crate::repository::Target;
 use crate::{Core, Error, Result};
 
+/// Segments that are opened while an earlier one is sent: a bucket takes longer to answer than to send one.
+const OPENED_AHEAD: usize = 4;
+
 /// A file of an index with its content at hand.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublishedFile {
@@ -120,7 +123,7 @@ impl Core {
     }
 
     /// Opens a part of an index file; `range` must lie inside it. The first segment is opened now, so that a storage that is
-    /// away is noticed before an answer has begun; each other one when its turn comes, for a file may have hundreds.
+    /// away is noticed before an answer has begun; each other one shortly before its turn comes, for a file may have hundreds.
     ///
     /// # Errors
     /// Those of the storage.
@@ -129,10 +132,11 @@ impl Core {
         let Some((place, part)) = parts.next() else { return Ok(Box::pin(stream::empty())) };
         let first = self.open_place(&place, part).await?;
         let core = self.clone();
-        let rest = stream::iter(parts).then(move |(place, part)| {
+        let rest = stream::iter(parts).map(move |(place, part)| {
             let core = core.clone();
             async move { core.open_place(&place, part).await.map_err(io::Error::other) }
         });
+        let rest = rest.buffered(OPENED_AHEAD);
         Ok(Box::pin(first.chain(rest.try_flatten())))
     }
 }
