@@ -6,6 +6,7 @@
 #   $work                a directory for the script's files, gone at its end
 #   $images/single       OCI layouts tagged `1` (see make-image.py), with $single_digest and $multi_digest
 #   $images/multi
+#   $scheme              http; https once the script has given the server a certificate
 #   $settings            an array of WHARF_…=… for the next start_wharf
 #   $said                what the last program under expect_ok or expect_fail printed
 #   $jo $jo_password     somebody whose password has spaces, once make_jo has made her an owner of the project team
@@ -45,6 +46,7 @@ any_manifest=${any_manifest//$'\n'/}
 started=()  # process ids of programs started beside Wharf, the last one first to go
 wharf_pid=
 settings=()
+scheme=http
 images=$work/images
 
 # ---- what was expected ----
@@ -146,7 +148,7 @@ PY
 }
 
 ready_or_dead() {
-  ! running "$wharf_pid" || [ "$(curl -s -o /dev/null -w '%{http_code}' "http://$registry/readyz")" = 200 ]
+  ! running "$wharf_pid" || [ "$(curl -s -o /dev/null -w '%{http_code}' "$scheme://$registry/readyz")" = 200 ]
 }
 
 start_wharf() {
@@ -168,13 +170,13 @@ kill_wharf() { # as a power cut would
 web() { # PATH [CURL-ARGUMENTS…]
   local path=$1
   shift
-  curl -sS --fail-with-body --max-time 60 -u "$user:$password" "$@" "http://$registry$path"
+  curl -sS --fail-with-body --max-time 60 -u "$user:$password" "$@" "$scheme://$registry$path"
 }
 
 status_of() { # PATH [CURL-ARGUMENTS…]: as nobody, unless the arguments say otherwise
   local path=$1
   shift
-  curl -sS --max-time 60 -o /dev/null -w '%{http_code}' "$@" "http://$registry$path"
+  curl -sS --max-time 60 -o /dev/null -w '%{http_code}' "$@" "$scheme://$registry$path"
 }
 
 make_public() { # PROJECT
@@ -311,8 +313,8 @@ setup_lines() { # PATH CLIENT TITLE [FILE]
 setup_page() { # PATH NAME:PASSWORD
   # The distribution-spec has no room for a page among its own: the API has that of an OCI repository.
   case $1 in
-    /oci/*) curl -sS --fail-with-body --max-time 60 -u "$2" "http://$registry/api/v1/repositories$1/-/setup" | jq -r .text ;;
-    *) curl -sS --fail-with-body --max-time 60 -u "$2" "http://$registry$1/setup" ;;
+    /oci/*) curl -sS --fail-with-body --max-time 60 -u "$2" "$scheme://$registry/api/v1/repositories$1/-/setup" | jq -r .text ;;
+    *) curl -sS --fail-with-body --max-time 60 -u "$2" "$scheme://$registry$1/setup" ;;
   esac
 }
 
