@@ -96,6 +96,9 @@ for helm in helm helm4; do
   expect_ok $helm repo update
   expect_ok $helm pull team/cask --verify --keyring "$work/public.gpg" -d "$work/$helm/pulled"
   expect_said 'Harbour Master'
+  expect_ok $helm pull team/cask --prov -d "$TMPDIR"
+  expect_ok $helm verify "$TMPDIR/cask-1.0.0.tgz" --keyring "$work/public.gpg"
+  expect_said 'Harbour Master'
   mkdir "$work/$helm/oci"
   # What helm 3 has not, and does without where the registry is of this machine.
   plain=--plain-http

@@ -4,7 +4,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 source "$here/rpms.bash"
 server=${REGISTRY_BIN:-docker-registry}
-needs aptly reprepro dpkg-deb dpkg-source apt-get createrepo_c modifyrepo_c rpmbuild dnf gpg helm crane skopeo oras "$server"
+needs aptly reprepro dpkg-deb dpkg-source apt-get createrepo_c modifyrepo_c rpmbuild dnf dnf5 gpg helm helm4 crane skopeo oras "$server"
 
 architecture=$(dpkg --print-architecture)
 login() { printf '%s' "$password" | "$wharf" login "http://$registry" -u "$user" --password-stdin; }
@@ -132,6 +132,10 @@ printf '<updates><update from="t@example.org" status="final" type="security" ver
 printf '<comps><group><id>warehouse</id><name>Warehouse</name><description>All.</description><default>false</default><uservisible>true</uservisible><packagelist><packagereq type="mandatory">crate</packagereq></packagelist></group></comps>' >"$work/comps.xml"
 expect_ok createrepo_c -q --no-database -g "$work/comps.xml" "$rpms"
 expect_ok modifyrepo_c --mdtype=updateinfo "$work/updateinfo.xml" "$rpms/repodata"
+printf '%s\n' --- 'document: modulemd' 'version: 2' 'data:' '  name: lifting' '  stream: "2"' '  version: 20260101' '  context: c0ffee42' \
+  "  arch: $(uname -m)" '  summary: Lifting' '  description: Lifting things.' '  license:' '    module: [MIT]' '  artifacts:' '    rpms:' \
+  '    - crate-0:1.0-1.noarch' ... >"$work/modules.yaml"
+expect_ok modifyrepo_c --mdtype=modules "$work/modules.yaml" "$rpms/repodata"
 expect_ok import "$rpms" team/el9
 expect_said ' sent .*, 0 were there already$'
 expect_nothing_to_send "$rpms" team/el9
@@ -148,6 +152,21 @@ expect_ok dnf4 repoquery
 expect_said '^odd-3:1.0~rc1\^git20260101-2.el9'
 expect_ok dnf4 group list
 expect_said Warehouse
+expect_ok dnf4 module list
+expect_said '^lifting +2'
+export DNF5_FILES=$work
+dnf_5() { dnf5 -y --installroot="$work/dnf5" --use-host-config --setopt=reposdir="$work/repos" --setopt=cachedir="$work/dnf5/cache" --setopt=logdir="$work" --setopt=module_platform_id=platform:el9 --releasever=9 "$@"; }
+expect_ok dnf_5 makecache
+expect_ok dnf_5 repoquery odd
+expect_said '^odd-3:1.0~rc1\^git20260101-2.el9'
+expect_ok dnf_5 module list
+expect_said '^lifting +2'
+expect_ok dnf_5 group list
+expect_said 'Warehouse|warehouse'
+expect_ok dnf_5 install crate
+expect_equal "installed" "crate 1.1-1" "$(sh "$work/dnf5/usr/bin/crate")"
+expect_ok dnf_5 advisory list --all
+expect_said 'TEAM-2026:1'
 expect_ok web /yum/team/el9/updateinfo.xml
 expect_said 'TEAM-2026:1'
 step "$count packages; one is broken, and named"
@@ -172,10 +191,17 @@ expect_nothing_to_send "$work/charts" team/charts
 expect_ok helm repo add team "http://$registry/helm/team/charts"
 is_found() { helm repo update && [ "$(helm search repo team/cask --versions -o json | jq length)" = 2 ]; }
 wait_until 20 is_found || fail "helm does not find both versions"
-expect_ok helm pull team/cask --version 1.0.0 --verify --keyring "$work/public.gpg" -d "$work/got"
-cmp "$work/charts/cask-1.0.0.tgz" "$work/got/cask-1.0.0.tgz"
-expect_ok helm pull "oci://$registry/team/charts/cask" --version 1.1.0+b --plain-http -d "$work/got"
-cmp "$work/charts/cask-1.1.0+b.tgz" "$work/got/cask-1.1.0+b.tgz"
+for helm in helm helm4; do
+  mkdir "$work/got-$helm"
+  export HELM_CONFIG_HOME=$work/$helm/config HELM_CACHE_HOME=$work/$helm/cache HELM_DATA_HOME=$work/$helm/data
+  expect_ok $helm repo add team "http://$registry/helm/team/charts"
+  expect_ok $helm pull team/cask --version 1.0.0 --verify --keyring "$work/public.gpg" -d "$work/got-$helm"
+  cmp "$work/charts/cask-1.0.0.tgz" "$work/got-$helm/cask-1.0.0.tgz"
+  expect_ok $helm verify "$work/got-$helm/cask-1.0.0.tgz" --keyring "$work/public.gpg"
+  expect_said 'Harbour Master'
+  expect_ok $helm pull "oci://$registry/team/charts/cask" --version 1.1.0+b --plain-http -d "$work/got-$helm"
+  cmp "$work/charts/cask-1.1.0+b.tgz" "$work/got-$helm/cask-1.1.0+b.tgz"
+done
 
 step "a registry's storage: images, an index, something attached, a tag that moved"
 old=127.0.0.1:$(free_port)
