@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hashbrown::DefaultHashBuilder;
 use moka::sync::Cache;
 use wharf_db::Db;
 use wharf_types::Clock;
@@ -34,7 +35,7 @@ pub(crate) struct Inner {
     pub(crate) registry: Signer,
     pub(crate) refresh: Signer,
     /// Registry tokens whose signature was checked, by their text: hashing it cryptographically costs more than finding it.
-    pub(crate) verified: Cache<Arc<str>, Arc<Verified>>,
+    pub(crate) verified: Cache<Arc<str>, Arc<Verified>, DefaultHashBuilder>,
 }
 
 impl Auth {
@@ -51,7 +52,7 @@ impl Auth {
                 .max_capacity(VERIFIED_BYTES)
                 .weigher(|text: &Arc<str>, _| u32::try_from(text.len() + VERIFIED_OVERHEAD).unwrap_or(u32::MAX))
                 .time_to_live(config.registry_token_ttl.max(Duration::from_secs(1)))
-                .build(),
+                .build_with_hasher(DefaultHashBuilder::default()),
             db,
             clock,
             config,

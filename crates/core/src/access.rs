@@ -8,11 +8,11 @@ mod flush;
 mod line;
 mod note;
 
-use std::hash::{BuildHasher as _, RandomState};
+use std::hash::BuildHasher as _;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
-use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
+use hashbrown::{DefaultHashBuilder, HashTable};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use wharf_types::Timestamp;
@@ -28,7 +28,7 @@ const PARTS: usize = 16;
 /// What was noted and is not written down yet.
 pub(crate) struct Accesses {
     parts: [Mutex<HashTable<Line>>; PARTS],
-    hasher: RandomState,
+    hasher: DefaultHashBuilder,
     /// Lines held, those on their way to the database included.
     held: AtomicUsize,
     capacity: usize,
@@ -61,7 +61,7 @@ impl Accesses {
     pub(crate) fn new(capacity: usize) -> Self {
         Self {
             parts: std::array::from_fn(|_| Mutex::default()),
-            hasher: RandomState::new(),
+            hasher: DefaultHashBuilder::default(),
             held: AtomicUsize::new(0),
             capacity: capacity.max(2),
             half_full: Notify::new(),

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use hashbrown::DefaultHashBuilder;
 use moka::sync::Cache;
 use wharf_db::{Db, Mark};
 use wharf_types::Digest;
@@ -24,7 +25,7 @@ pub(crate) type Marks = [Mark; 3];
 
 /// The copies of one kind.
 pub(crate) struct Kept<T> {
-    copies: Cache<String, Copy<T>>,
+    copies: Cache<String, Copy<T>, DefaultHashBuilder>,
 }
 
 struct Copy<T> {
@@ -43,7 +44,8 @@ impl<T: Send + Sync + 'static> Kept<T> {
     /// For so many bytes of copies at most.
     pub(crate) fn new(most: u64) -> Self {
         let weight = |key: &String, copy: &Copy<T>| u32::try_from(key.len() + copy.size + OVERHEAD).unwrap_or(u32::MAX);
-        Self { copies: Cache::builder().max_capacity(most).weigher(weight).build() }
+        let copies = Cache::builder().max_capacity(most).weigher(weight);
+        Self { copies: copies.build_with_hasher(DefaultHashBuilder::default()) }
     }
 
     /// The copy under this key, if it is what the database holds.

@@ -3,6 +3,7 @@
 mod forwarded;
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use http::header::HOST;
 use http::request::Parts;
@@ -20,7 +21,7 @@ pub(crate) struct Vantage {
     trusted: Vec<IpNet>,
     headers: ProxyHeaders,
     external: Option<ExternalUrl>,
-    service: String,
+    service: Arc<str>,
 }
 
 /// What holds for all requests of one connection.
@@ -60,7 +61,7 @@ impl Vantage {
             trusted: config.trusted_proxies.clone(),
             headers: config.proxy_headers,
             external: config.external_url.as_deref().map(ExternalUrl::parse).transpose()?,
-            service,
+            service: service.into(),
         })
     }
 
@@ -87,7 +88,7 @@ impl Vantage {
             request_id: request_id.to_str().unwrap_or_default().to_owned(),
             base_url,
             base_url_is_configured: self.external.is_some(),
-            service: self.service.clone(),
+            service: Arc::clone(&self.service),
         })
     }
 

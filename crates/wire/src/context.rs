@@ -1,6 +1,7 @@
 //! What a request is surrounded by.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// Facts of a request that are not in its head: found by the listener, needed for answers and the audit log.
 #[derive(Debug, Clone)]
@@ -14,7 +15,7 @@ pub struct Context {
     /// Whether `base_url` was configured, so that `Location` headers should be absolute.
     pub base_url_is_configured: bool,
     /// The name tokens are asked for (`service` of the Docker token flow).
-    pub service: String,
+    pub service: Arc<str>,
 }
 
 impl Context {

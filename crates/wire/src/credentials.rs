@@ -6,15 +6,15 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use wharf_auth::Presented;
 
-/// What a request presents, owned.
+/// What a request presents.
 #[derive(Clone, PartialEq, Eq)]
-pub enum Credentials {
+pub enum Credentials<'h> {
     /// No header.
     Nothing,
     /// A name and a secret.
     Basic(String, String),
     /// A token.
-    Bearer(String),
+    Bearer(&'h str),
 }
 
 /// The header is there and is not understood.
@@ -22,12 +22,12 @@ pub enum Credentials {
 #[error("the Authorization header is neither Basic nor Bearer, or malformed")]
 pub struct InvalidCredentials;
 
-impl Credentials {
+impl<'h> Credentials<'h> {
     /// Reads the header.
     ///
     /// # Errors
     /// [`InvalidCredentials`] if it is there and not understood: that must not pass as anonymous.
-    pub fn from_headers(headers: &HeaderMap) -> Result<Self, InvalidCredentials> {
+    pub fn from_headers(headers: &'h HeaderMap) -> Result<Self, InvalidCredentials> {
         let Some(value) = headers.get(AUTHORIZATION) else { return Ok(Self::Nothing) };
         let value = value.to_str().map_err(|_| InvalidCredentials)?;
         let (scheme, rest) = value.trim().split_once(' ').ok_or(InvalidCredentials)?;
@@ -42,7 +42,7 @@ impl Credentials {
             return Ok(Self::Basic(user.to_owned(), password.to_owned()));
         }
         if scheme.eq_ignore_ascii_case("bearer") {
-            return Ok(Self::Bearer(rest.trim().to_owned()));
+            return Ok(Self::Bearer(rest.trim()));
         }
         Err(InvalidCredentials)
     }
@@ -61,22 +61,21 @@ impl Credentials {
 mod tests {
     use super::*;
 
-    fn read(value: &str) -> Result<Credentials, InvalidCredentials> {
-        let mut headers = HeaderMap::new();
-        headers.insert(AUTHORIZATION, value.parse().unwrap());
-        Credentials::from_headers(&headers)
+    fn with(value: &str) -> HeaderMap {
+        HeaderMap::from_iter([(AUTHORIZATION, value.parse().unwrap())])
     }
 
     #[test]
     fn a_password_may_contain_colons() {
         let expected = Credentials::Basic("me".into(), "a:b".into());
-        assert!(read(&format!("basic {}", STANDARD.encode("me:a:b"))) == Ok(expected));
+        let headers = with(&format!("basic {}", STANDARD.encode("me:a:b")));
+        assert!(Credentials::from_headers(&headers) == Ok(expected));
     }
 
     #[test]
     fn a_malformed_header_is_not_anonymous() {
         for value in ["Basic", "Basic !!!", "Digest x", "Bearer", &format!("Basic {}", STANDARD.encode("nocolon"))] {
-            assert!(read(value) == Err(InvalidCredentials), "{value}");
+            assert!(Credentials::from_headers(&with(value)) == Err(InvalidCredentials), "{value}");
         }
     }
 }

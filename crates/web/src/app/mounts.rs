@@ -12,6 +12,8 @@ const RESERVED: [&str; 8] =
 #[derive(Debug)]
 struct Mount {
     prefix: &'static str,
+    /// The prefix up to its first `*`: what rules most of them out at once.
+    literal: &'static str,
     /// Numbers of doors, in the order of the list.
     doors: Vec<usize>,
     shared: bool,
@@ -42,7 +44,12 @@ impl Mounts {
             return Err(AppError::MountTaken(prefix));
         }
         match self.0.iter_mut().find(|mount| mount.prefix == prefix) {
-            None => self.0.push(Mount { prefix, doors: vec![door], shared }),
+            None => self.0.push(Mount {
+                prefix,
+                literal: prefix.split('*').next().unwrap_or_default(),
+                doors: vec![door],
+                shared,
+            }),
             Some(mount) if mount.shared && shared => mount.doors.push(door),
             Some(_) => return Err(AppError::MountTaken(prefix)),
         }
@@ -51,7 +58,8 @@ impl Mounts {
 
     /// Who may answer: one, or several that share the prefix; nobody.
     pub(super) fn doors(&self, path: &str) -> &[usize] {
-        self.0.iter().find(|mount| is_below(path, mount.prefix)).map_or(&[], |mount| &mount.doors)
+        let answers = |mount: &&Mount| path.starts_with(mount.literal) && is_below(path, mount.prefix);
+        self.0.iter().find(answers).map_or(&[], |mount| &mount.doors)
     }
 }
 

@@ -136,10 +136,11 @@ impl Record {
 
 impl Drop for Record {
     fn drop(&mut self) {
-        let duration = self.began.elapsed();
+        let ended = Instant::now();
+        let duration = ended.saturating_duration_since(self.began);
         let observed = Observed { format: self.format, operation: self.operation, status: self.status };
         self.connection.app.metrics().request_ends(&observed, duration);
-        self.connection.activity.request_ends();
+        self.connection.activity.request_ends(ended);
         self.log(duration);
     }
 }

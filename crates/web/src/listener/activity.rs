@@ -105,9 +105,9 @@ impl Activity {
         self.unread.store(false, Relaxed);
     }
 
-    /// A response was handed over whole, or given up.
-    pub(crate) fn request_ends(&self) {
-        self.quiet_since.set(self.now());
+    /// A response was handed over whole, or given up, just now.
+    pub(crate) fn request_ends(&self, at: Instant) {
+        self.quiet_since.set(self.millis(at));
         self.requests.fetch_sub(1, Relaxed);
     }
 
@@ -178,7 +178,11 @@ impl Activity {
     }
 
     fn now(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX - 1)
+        self.millis(Instant::now())
+    }
+
+    fn millis(&self, at: Instant) -> u64 {
+        u64::try_from(at.saturating_duration_since(self.began).as_millis()).unwrap_or(u64::MAX - 1)
     }
 }
 
@@ -222,7 +226,7 @@ mod tests {
     fn an_idle_connection_is_retired_and_a_half_head_is_cut() {
         let mut activity = aged();
         activity.request_begins();
-        activity.request_ends();
+        activity.request_ends(Instant::now());
         activity.began -= Duration::from_secs(60);
         let timeouts = Timeouts { keep_alive: Duration::from_secs(30), ..Timeouts::default() };
         assert_eq!(activity.verdict(&timeouts), Verdict::Retire);
@@ -237,7 +241,7 @@ mod tests {
         let mut activity = aged();
         activity.speaks_http2();
         activity.request_begins();
-        activity.request_ends();
+        activity.request_ends(Instant::now());
         activity.heard();
         activity.began -= Duration::from_secs(20);
         assert!(matches!(activity.verdict(&Timeouts::default()), Verdict::Wait(_)));

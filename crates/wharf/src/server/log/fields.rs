@@ -1,7 +1,8 @@
 //! The fields of a log line as tracing-subscriber writes them, for a log without colours, without its detours: every request
 //! has a dozen of them, and quoting each through the formatting machinery took as long as serving a manifest.
 
-use std::fmt::{self, Debug};
+use std::cell::RefCell;
+use std::fmt::{self, Debug, Write as _};
 
 use tracing::field::{Field, Visit};
 use tracing_subscriber::field::RecordFields;
@@ -11,42 +12,50 @@ use tracing_subscriber::fmt::format::Writer;
 /// `message name=value name="text"`.
 pub(super) struct Plain;
 
+thread_local! {
+    /// Fields are put together here, and handed on in one piece: what is handed on passes two virtual calls.
+    static TEXT: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// A line's room is given back when it has grown beyond this.
+const KEPT: usize = 16 * 1024;
+
 impl<'writer> FormatFields<'writer> for Plain {
-    fn format_fields<R: RecordFields>(&self, writer: Writer<'writer>, fields: R) -> fmt::Result {
-        let mut fields_of = Fields { writer, first: true, outcome: Ok(()) };
+    fn format_fields<R: RecordFields>(&self, mut writer: Writer<'writer>, fields: R) -> fmt::Result {
+        // Showing a value may log as well, on this thread: what is inside has a text of its own.
+        let mut text = TEXT.take();
+        text.clear();
+        let mut fields_of = Fields { text, first: true, outcome: Ok(()) };
         fields.record(&mut fields_of);
-        fields_of.outcome
+        let Fields { text, outcome, .. } = fields_of;
+        let outcome = outcome.and_then(|()| writer.write_str(&text));
+        if text.capacity() <= KEPT {
+            TEXT.set(text);
+        }
+        outcome
     }
 }
 
-struct Fields<'writer> {
-    writer: Writer<'writer>,
+struct Fields {
+    text: String,
     first: bool,
     outcome: fmt::Result,
 }
 
-impl Fields<'_> {
-    fn write(&mut self, field: &Field, value: impl FnOnce(&mut Writer<'_>) -> fmt::Result) {
-        if self.outcome.is_ok() {
-            self.outcome = self.begin(field).and_then(|()| value(&mut self.writer));
-        }
-    }
-
-    fn begin(&mut self, field: &Field) -> fmt::Result {
+impl Fields {
+    fn begin(&mut self, field: &Field) {
         if !std::mem::take(&mut self.first) {
-            self.writer.write_char(' ')?;
+            self.text.push(' ');
         }
-        match field.name() {
-            "message" => Ok(()),
-            name => {
-                self.writer.write_str(plain(name))?;
-                self.writer.write_char('=')
-            }
+        if field.name() != "message" {
+            self.text.push_str(plain(field.name()));
+            self.text.push('=');
         }
     }
 
     fn write_number(&mut self, field: &Field, number: impl itoa::Integer) {
-        self.write(field, |writer| writer.write_str(itoa::Buffer::new().format(number)));
+        self.begin(field);
+        self.text.push_str(itoa::Buffer::new().format(number));
     }
 }
 
@@ -74,9 +83,10 @@ fn thousandths(value: f64) -> Option<u64> {
         .and_then(|whole| u64::try_from(whole as i64).ok())
 }
 
-impl Visit for Fields<'_> {
+impl Visit for Fields {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.write(field, |writer| write!(writer, "{value:?}"));
+        self.begin(field);
+        self.outcome = self.outcome.and(write!(self.text, "{value:?}"));
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
@@ -88,23 +98,18 @@ impl Visit for Fields<'_> {
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.write(field, |writer| writer.write_str(if value { "true" } else { "false" }));
+        self.begin(field);
+        self.text.push_str(if value { "true" } else { "false" });
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
         let Some(thousandths) = thousandths(value) else { return self.record_debug(field, &value) };
-        self.write(field, |writer| {
-            writer.write_str(itoa::Buffer::new().format(thousandths / 1000))?;
-            let decimals = thousandths % 1000;
-            let [one, two, three] = [decimals / 100, decimals / 10 % 10, decimals % 10].map(digit);
-            writer.write_char('.')?;
-            writer.write_char(one)?;
-            match (two, three) {
-                ('0', '0') => Ok(()),
-                (_, '0') => writer.write_char(two),
-                _ => writer.write_char(two).and_then(|()| writer.write_char(three)),
-            }
-        });
+        self.write_number(field, thousandths / 1000);
+        let decimals = thousandths % 1000;
+        let digits = [decimals / 100, decimals / 10 % 10, decimals % 10].map(digit);
+        let shown = digits.iter().rposition(|digit| *digit != '0').map_or(1, |last| last + 1);
+        self.text.push('.');
+        self.text.extend(&digits[..shown]);
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
@@ -112,11 +117,10 @@ impl Visit for Fields<'_> {
             self.record_debug(field, &format_args!("{value}"));
         } else if value.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\') {
             // Most texts need no escapes, and finding that out is most of the work of writing them.
-            self.write(field, |writer| {
-                writer.write_char('"')?;
-                writer.write_str(value)?;
-                writer.write_char('"')
-            });
+            self.begin(field);
+            self.text.push('"');
+            self.text.push_str(value);
+            self.text.push('"');
         } else {
             self.record_debug(field, &value);
         }

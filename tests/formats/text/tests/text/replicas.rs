@@ -58,7 +58,7 @@ impl Replica {
             request_id: "r".to_owned(),
             base_url: "http://wharf".to_owned(),
             base_url_is_configured: false,
-            service: "wharf".to_owned(),
+            service: "wharf".into(),
         };
         let (head, body) = Response::into_parts(self.door.handle(&self.core, request, &context).await.response);
         (head.status, wharf_wire::read_up_to(body, 1 << 20).await.expect("a body"))
