@@ -44,6 +44,6 @@ pub use raw::{Raw, RawAnswer};
 pub use server::{ADMIN, ADMIN_PASSWORD, TestServer};
 pub use setup::{AWKWARD_PASSWORD, takes_any_password};
 pub use wharf_db::testing::Cluster;
-pub use wharf_storage::BucketDepot;
 pub use wharf_storage::bucket;
 pub use wharf_storage::testing::{S3Server, s3};
+pub use wharf_storage::{BucketDepot, Folder};

@@ -8,10 +8,11 @@ use wharf_storage::{ByteStream, Depot, DepotError, Entry};
 
 type Meddle = Box<dyn Fn(String) -> BoxFuture<'static, ()> + Send + Sync>;
 
-/// A place for backups. Before a file is written, what was given is done.
+/// A place for backups. Before a file is written or read, what was given is done.
 pub struct Meddler {
     depot: Arc<dyn Depot>,
-    meddle: Meddle,
+    writing: Meddle,
+    reading: Meddle,
 }
 
 impl Meddler {
@@ -20,7 +21,15 @@ impl Meddler {
         depot: Arc<dyn Depot>,
         meddle: impl Fn(String) -> BoxFuture<'static, ()> + Send + Sync + 'static,
     ) -> Arc<dyn Depot> {
-        Arc::new(Self { depot, meddle: Box::new(meddle) })
+        Arc::new(Self { depot, writing: Box::new(meddle), reading: Box::new(nothing) })
+    }
+
+    /// Does `meddle`, which is told the file's name, before each file is read.
+    pub fn below(
+        depot: Arc<dyn Depot>,
+        meddle: impl Fn(String) -> BoxFuture<'static, ()> + Send + Sync + 'static,
+    ) -> Arc<dyn Depot> {
+        Arc::new(Self { depot, writing: Box::new(nothing), reading: Box::new(meddle) })
     }
 }
 
@@ -31,7 +40,7 @@ impl Depot for Meddler {
     }
 
     async fn put(&self, name: &str, body: ByteStream) -> Result<u64, DepotError> {
-        (self.meddle)(name.to_owned()).await;
+        (self.writing)(name.to_owned()).await;
         self.depot.put(name, body).await
     }
 
@@ -40,6 +49,7 @@ impl Depot for Meddler {
     }
 
     async fn get(&self, name: &str) -> Result<ByteStream, DepotError> {
+        (self.reading)(name.to_owned()).await;
         self.depot.get(name).await
     }
 
@@ -54,4 +64,8 @@ impl Depot for Meddler {
     async fn tidy(&self) -> Result<(), DepotError> {
         self.depot.tidy().await
     }
+}
+
+fn nothing(_: String) -> BoxFuture<'static, ()> {
+    Box::pin(std::future::ready(()))
 }

@@ -11,11 +11,12 @@ use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use wharf_auth::{Auth, InstanceKey, bind_instance_key};
-use wharf_core::backup::{self, Finding, Progress, Pruned, RestoreTarget, Snapshot};
+use wharf_core::backup::{self, Finding, Progress, Pruned, RestoreTarget, Snapshot, Verified};
 use wharf_core::{Core, Depot, Depots, Entropy, Parts, Workers};
 use wharf_db::catalog::jobs;
 use wharf_db::{Db, Durability};
 use wharf_storage::{Folder, Storage};
+use wharf_types::Clock;
 use wharf_web::api::Api;
 use wharf_web::{App, Listener};
 
@@ -155,7 +156,15 @@ impl TestServer {
 
     /// What is wrong with the backups in any place.
     pub async fn verify_at(depot: &Arc<dyn Depot>) -> Vec<Finding> {
-        backup::verify(depot, &Progress::default()).await.expect("a folder that can be read").findings
+        Self::try_verify_at(depot).await.expect("a folder that can be read").findings
+    }
+
+    /// The same, which may fail.
+    ///
+    /// # Errors
+    /// Those of the check.
+    pub async fn try_verify_at(depot: &Arc<dyn Depot>) -> wharf_core::Result<Verified> {
+        backup::verify(depot, &Clock::system(), &Progress::default()).await
     }
 
     /// Another server, on rows and bytes of its own, filled from the newest snapshot in a folder.
@@ -165,7 +174,12 @@ impl TestServer {
 
     /// The same, from any place.
     pub async fn restored_from(&self, options: Options, depot: &Arc<dyn Depot>) -> Self {
-        let snapshot = backup::find(depot, None).await.expect("a snapshot");
+        self.restored_to(options, depot, None).await
+    }
+
+    /// The same, from the snapshot of this id.
+    pub async fn restored_to(&self, options: Options, depot: &Arc<dyn Depot>, id: Option<&str>) -> Self {
+        let snapshot = backup::find(depot, id).await.expect("a snapshot");
         let (storage, files) = options.store.open().await;
         let database = options.backend.database().await;
         let db = Db::open_at(&database, snapshot.schema).await.expect("a database");

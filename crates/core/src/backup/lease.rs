@@ -1,8 +1,8 @@
 //! Who may write into a depot, and who reads from it.
 //!
 //! A backup or a prune holds `LOCK`: a file with a time, which its holder renews, and at the end sets to long ago. What a crash left is
-//! taken over when its time is up, or at once by the next try of the same run. Who restores leaves a file under `readers/`; that keeps
-//! nobody from backing up, but a prune waits for it. Clocks of machines that share a depot may differ by less than [`SPAN`].
+//! taken over when its time is up, or at once by the next try of the same run. Who restores or checks leaves a file under `readers/`; that keeps
+//! nobody from backing up, but a prune is refused. Clocks of machines that share a depot may differ by less than [`SPAN`].
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -89,7 +89,7 @@ impl Lease {
     ///
     /// # Errors
     /// [`DepotError::Busy`] while somebody prunes, and those of the depot.
-    pub(super) async fn read(depot: &Arc<dyn Depot>, clock: &Clock, run: &str) -> Result<Option<Self>> {
+    async fn read(depot: &Arc<dyn Depot>, clock: &Clock, run: &str) -> Result<Option<Self>> {
         let now = clock.now();
         let held = Held { run: run.to_owned(), process: std::process::id(), since: now, until: now.after(SPAN) };
         let (name, mine) = (format!("{READERS}/{run}").replace(' ', "-"), text(&held)?);
@@ -108,6 +108,26 @@ impl Lease {
             }
             None => Ok(Some(lease)),
         }
+    }
+
+    /// Does `work`, which must find everything to the end.
+    ///
+    /// # Errors
+    /// As [`Lease::read`], and those of the work.
+    pub(super) async fn reading<T>(
+        depot: &Arc<dyn Depot>,
+        clock: &Clock,
+        run: &str,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let lease = Self::read(depot, clock, run).await?;
+        let done = work.await;
+        if let Some(lease) = lease
+            && let Err(error) = lease.release().await
+        {
+            tracing::warn!(%error, "the note that the backup is read was not removed: it ends by itself");
+        }
+        done
     }
 
     fn renewed(depot: &Arc<dyn Depot>, clock: &Clock, name: String, held: Held, mine: Vec<u8>) -> Self {

@@ -72,14 +72,7 @@ pub async fn restore(
     progress: &Progress,
 ) -> Result<Restored> {
     let run = format!("restore {}", hex::encode(target.entropy.bytes::<4>()));
-    let lease = Lease::read(depot, &target.clock, &run).await?;
-    let restored = restore_noted(target, depot, snapshot, progress).await;
-    if let Some(lease) = lease
-        && let Err(error) = lease.release().await
-    {
-        tracing::warn!(%error, "the note that the backup is read was not removed: it ends by itself");
-    }
-    restored
+    Lease::reading(depot, &target.clock, &run, restore_noted(target, depot, snapshot, progress)).await
 }
 
 async fn restore_noted(

@@ -5,15 +5,16 @@ use std::sync::Arc;
 
 use futures_util::TryStreamExt as _;
 use wharf_storage::{Depot, DepotError};
-use wharf_types::Digest;
+use wharf_types::{Clock, Digest};
 
 use super::checked::checked;
+use super::lease::Lease;
 use super::purged::Purges;
 use super::rows::decoded;
 use super::snapshot::{self, Snapshot, TableFile};
 use super::write::BlobRow;
 use super::{Progress, blob_name};
-use crate::{Error, Result};
+use crate::{Entropy, Error, Result};
 
 /// What was found to be wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,8 +42,13 @@ pub struct Verified {
 /// next backup copies them again.
 ///
 /// # Errors
-/// Those of the depot; what is wrong with its content is a [`Finding`].
-pub async fn verify(depot: &Arc<dyn Depot>, progress: &Progress) -> Result<Verified> {
+/// [`DepotError::Busy`] while somebody prunes the depot, and others of the depot; what is wrong with its content is a [`Finding`].
+pub async fn verify(depot: &Arc<dyn Depot>, clock: &Clock, progress: &Progress) -> Result<Verified> {
+    let run = format!("check {}", hex::encode(Entropy::system().bytes::<4>()));
+    Lease::reading(depot, clock, &run, verify_noted(depot, progress)).await
+}
+
+async fn verify_noted(depot: &Arc<dyn Depot>, progress: &Progress) -> Result<Verified> {
     let mut verified = Verified::default();
     let mut wanted = BTreeMap::new();
     // What cannot be read of them is found below.

@@ -254,7 +254,7 @@ fn list(output: Output, depot: &Arc<dyn Depot>) -> Outcome {
 
 fn verify(output: Output, depot: &Arc<dyn Depot>) -> Outcome {
     let counted = Progress::default();
-    let verifying = async { backup::verify(depot, &counted).await.map_err(Failure::new) };
+    let verifying = async { backup::verify(depot, &Clock::system(), &counted).await.map_err(Failure::new) };
     let verified = run(progress::counted("hashing", &counted, verifying))?;
     let findings: Vec<_> = verified.findings.iter().map(|found| format!("{}: {}", found.file, found.problem)).collect();
     match output {

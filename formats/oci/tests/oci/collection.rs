@@ -22,6 +22,7 @@ on_every_backend! {
     a_deleted_repository_goes_whole,
     a_pin_keeps_what_goes_after_it,
     a_pushed_manifest_has_its_blobs_whatever_is_collected_meanwhile,
+    a_mounted_layer_stays_whatever_is_collected_meanwhile,
     nothing_unused_stays_for_ever,
     what_lies_in_the_bin_stays_until_its_time_is_up,
 }
@@ -256,6 +257,57 @@ async fn a_pushed_manifest_has_its_blobs_whatever_is_collected_meanwhile(server:
         collect_later(server, A_DAY).await;
         repository.get(&path).await.assert_status(200).assert_body(&layer.content);
         delete(&repository, &digest).await;
+    }
+    everything_goes(server).await;
+    assert_objects(server, 0).await;
+}
+
+async fn a_mounted_layer_stays_whatever_is_collected_meanwhile(server: &TestServer) {
+    let source = Repository::new(server, "team/base");
+    let (layer, config) = (Blob::noise(14, LARGE), Blob::of("{}"));
+    let image = Image::new().layer(layer.content.clone());
+    for round in 0..8 {
+        let digest = image.push(&source.client, "team/base:v1").await;
+        delete(&source, &digest).await;
+        // In one round out of two it is hidden meanwhile, in another its last link goes.
+        if round % 2 == 1 {
+            collect_later(server, A_DAY).await;
+        }
+        server.clock().advance(A_DAY);
+        let collectors = (0..3).map(|_| {
+            let core = server.core().clone();
+            tokio::spawn(async move { core.collect(None).await })
+        });
+        let collectors: Vec<_> = collectors.collect();
+        let targets: Vec<_> = (0..3).map(|number| Repository::new(server, &format!("team/app-{number}"))).collect();
+        let mounts = targets.iter().map(|target| {
+            let (target, image, blobs) = (target.clone(), image.clone(), [layer.clone(), config.clone()]);
+            tokio::spawn(async move {
+                for blob in &blobs {
+                    let mount = format!("blobs/uploads/?mount={}&from=team/base", blob.digest);
+                    let answer = target.client.post(&target.path(&mount), "").await;
+                    if answer.status == 202 {
+                        target.push(blob).await;
+                    } else {
+                        answer.assert_status(201);
+                    }
+                }
+                target.put_manifest("v1", media::MANIFEST, image.manifest()).await.assert_status(201);
+            })
+        });
+        for mount in mounts.collect::<Vec<_>>() {
+            mount.await.expect("an image of a mounted layer");
+        }
+        for collector in collectors {
+            collector.await.expect("a collector").expect("a collection");
+        }
+        collect_later(server, A_DAY).await;
+        for target in &targets {
+            let read = target.get(&format!("blobs/{}", layer.digest)).await;
+            read.assert_status(200).assert_body(&layer.content);
+            delete(target, &digest).await;
+        }
+        collect_to_the_end(server).await;
     }
     everything_goes(server).await;
     assert_objects(server, 0).await;
