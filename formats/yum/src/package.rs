@@ -1,5 +1,6 @@
 //! What a package file says of itself. Every byte of it is a stranger's.
 
+mod archive;
 mod bounds;
 mod changes;
 mod depend;
@@ -32,7 +33,8 @@ pub(crate) struct Rpm {
 /// Reads a package to its end.
 pub(crate) fn inspect(file: &mut dyn Read) -> Result<Contents, InspectError> {
     let (rpm, head) = read_head(file)?;
-    payload::check(file, &rpm.metadata, &head)?;
+    let paths = files::all(&rpm.metadata)?.iter().map(|file| file.path().trim_start_matches('/').into()).collect();
+    payload::check(file, &rpm.metadata, &head, &paths)?;
     rpm.contents()
 }
 

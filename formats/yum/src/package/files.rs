@@ -3,7 +3,7 @@
 use rpm::{IndexTag, PackageMetadata};
 use wharf_core::InspectError;
 
-use super::{optional, unreadable};
+use super::{optional, refused, unreadable};
 
 /// The bits of a mode that say what a file is, and those of a folder (`stat`).
 const KIND: u16 = 0o170_000;
@@ -25,6 +25,14 @@ impl File<'_> {
     pub(super) fn path(&self) -> String {
         format!("{}{}", self.folder, self.name)
     }
+
+    /// Whether it lies below the root by a path that leads nowhere else; the files of a source package lie in no folder.
+    fn lies_well(&self, source: bool) -> bool {
+        let rooted = self.folder.starts_with('/') && self.folder.ends_with('/');
+        let folder = if self.folder.is_empty() { source } else { rooted };
+        let climbs = self.folder.split('/').chain([self.name]).any(|part| matches!(part, "." | ".."));
+        folder && !climbs && !self.name.contains('/')
+    }
 }
 
 #[cfg(test)]
@@ -45,7 +53,13 @@ pub(super) fn all(metadata: &PackageMetadata) -> Result<Vec<File<'_>>, InspectEr
         if is_folder { Some("dir") } else { is_ghost.then_some("ghost") }
     };
     let file = |(at, (folder, name)): (usize, (_, _))| File { folder, name, kind: kind(at) };
-    Ok(paths.into_iter().enumerate().map(file).collect())
+    let files: Vec<_> = paths.into_iter().enumerate().map(file).collect();
+    match files.iter().find(|file| !file.lies_well(metadata.is_source_package())) {
+        Some(file) => {
+            Err(refused(format!("its header names a file {:?}, which is not a path from the root", file.path())))
+        }
+        None => Ok(files),
+    }
 }
 
 /// Whether a file is named where all clients look and not only in the long list: what others are most likely to need by its path.

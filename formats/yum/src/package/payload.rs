@@ -1,23 +1,36 @@
 //! Whether all of a package came: its header is held against the digest beside it, its payload against the digest and the size
-//! that the headers give. It is not unpacked: nothing of it goes into metadata, and rpm checks it again where it is installed.
+//! that the headers give, and the names in it against those of the header. Nothing of it goes into metadata.
 
-use std::io::Read;
+use std::collections::HashSet;
+use std::io::{self, Read};
 
 use rpm::{IndexSignatureTag, IndexTag, PackageMetadata};
 use sha2::{Digest, Sha256};
 use wharf_core::InspectError;
 
-use super::{bounds, optional, refused};
+use super::{archive, bounds, optional, refused};
 
 const CHUNK: usize = 64 * 1024;
 
-pub(super) fn check(file: &mut dyn Read, metadata: &PackageMetadata, head: &bounds::Head) -> Result<(), InspectError> {
+/// `paths` are those of the header, without the slash that they begin with.
+pub(super) fn check(
+    file: &mut dyn Read,
+    metadata: &PackageMetadata,
+    head: &bounds::Head,
+    paths: &HashSet<Vec<u8>>,
+) -> Result<(), InspectError> {
     let header = &head.bytes[head.header_start..];
     let said = optional(metadata.signature.get_entry_data_as_string(IndexSignatureTag::RPMSIGTAG_SHA256))?;
     if said.is_some_and(|said| !said.eq_ignore_ascii_case(&hex::encode(Sha256::digest(header)))) {
         return Err(refused("its header is not the one that its signature header has the SHA-256 of"));
     }
-    let (size, digest) = measure(file)?;
+    let mut measured = Measured { file, size: 0, hash: Sha256::new() };
+    let mut begin = Vec::new();
+    let looked_at = match measured.by_ref().take(8).read_to_end(&mut begin) {
+        Ok(_) => archive::walk(&begin, begin.as_slice().chain(&mut measured), paths),
+        Err(error) => Err(refused(error.to_string())),
+    };
+    let (size, digest) = measured.to_its_end()?;
     // Of header and payload together.
     let whole = size + header.len() as u64;
     if let Some(said) = said_size(metadata).filter(|said| *said != whole) {
@@ -33,22 +46,36 @@ pub(super) fn check(file: &mut dyn Read, metadata: &PackageMetadata, head: &boun
             "its payload does not have the SHA-256 that its header says: it is damaged or was cut short",
         ));
     }
-    Ok(())
+    // What came as it was sent is wrong in itself.
+    looked_at
 }
 
-/// Length and SHA-256 of what follows.
-fn measure(file: &mut dyn Read) -> Result<(u64, String), InspectError> {
-    let (mut size, mut hash) = (0, Sha256::new());
-    let mut chunk = vec![0; CHUNK];
-    loop {
-        match file.read(&mut chunk) {
-            Ok(0) => return Ok((size, hex::encode(hash.finalize()))),
-            Ok(count) => {
-                size += count as u64;
-                hash.update(&chunk[..count]);
+/// A file of which length and SHA-256 are taken as it is read.
+struct Measured<'a> {
+    file: &'a mut dyn Read,
+    size: u64,
+    hash: Sha256,
+}
+
+impl Read for Measured<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read(buffer)?;
+        self.size += count as u64;
+        self.hash.update(&buffer[..count]);
+        Ok(count)
+    }
+}
+
+impl Measured<'_> {
+    fn to_its_end(mut self) -> Result<(u64, String), InspectError> {
+        let mut chunk = vec![0; CHUNK];
+        loop {
+            match self.read(&mut chunk) {
+                Ok(0) => return Ok((self.size, hex::encode(self.hash.finalize()))),
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(refused(error.to_string())),
             }
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(refused(error.to_string())),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Packages made here, and packages that somebody has damaged.
 
+use std::collections::HashSet;
+
 use proptest::prelude::*;
 use rpm::{BuildConfig, CompressionType, Dependency, FileMode, FileOptions, PackageBuilder};
 use wharf_core::Package;
@@ -180,6 +182,94 @@ fn a_package_whose_bytes_have_changed_is_refused() {
     assert!(why(&flipped(at(header.end) - 40)).contains("SHA-256"));
     assert!(why(&flipped(at(header.end) + 40)).contains("payload"));
     assert!(why(&flipped(0)).contains("not an RPM package"));
+}
+
+/// A package of which a stretch of its payload is another, and its digests say so.
+fn resealed(from: &[u8], to: &[u8]) -> Vec<u8> {
+    let mut bytes = package(CompressionType::None);
+    let header = read(&mut bytes.as_slice()).unwrap().header;
+    let (start, end) = (usize::try_from(header.start).unwrap(), usize::try_from(header.end).unwrap());
+    let hash = |bytes: &[u8]| Digest::sha256(bytes).hex().to_string();
+    let place = |bytes: &[u8], text: &[u8]| bytes.windows(text.len()).position(|found| found == text).unwrap();
+    let (payload, whole) = (hash(&bytes[end..]), hash(&bytes[start..end]));
+    let at = end + place(&bytes[end..], from);
+    bytes[at..at + to.len()].copy_from_slice(to);
+    let again = hash(&bytes[end..]);
+    let at = start + place(&bytes[start..end], payload.as_bytes());
+    bytes[at..at + 64].copy_from_slice(again.as_bytes());
+    let at = place(&bytes, whole.as_bytes());
+    let again = hash(&bytes[start..end]);
+    bytes[at..at + 64].copy_from_slice(again.as_bytes());
+    bytes
+}
+
+#[test]
+fn tricks_of_the_payload_are_refused() {
+    let magic = b"070701";
+    assert!(said(&resealed(magic, magic)).is_ok());
+    let head = |at: usize, text: &[u8]| {
+        let bytes = package(CompressionType::None);
+        let begin = usize::try_from(read(&mut bytes.as_slice()).unwrap().header.end).unwrap();
+        let from = bytes[begin..begin + at + text.len()].to_vec();
+        resealed(&from, &[&from[..at], text].concat())
+    };
+    let (size, name) = (6 + 6 * 8, 6 + 11 * 8);
+    for (bytes, wanted) in [
+        (resealed(b"./usr/bin/tool\0", b"./../../tool/a\0"), "\"./../../tool/a\" that its header does not name"),
+        (resealed(b"./usr/bin/tool\0", b"/etc/passwd/xyz"), "does not end where it says"),
+        (resealed(b"./usr/bin/tool\0", b"/etc/passwd/xy\0"), "that its header does not name"),
+        (resealed(b"./usr/bin/tool\0", b"./usr/bin\0tool\0"), "does not end where it says"),
+        (resealed(magic, b"070707"), "not a cpio archive of rpm's kind"),
+        (head(size, b"ffffffff"), "cannot be unpacked"),
+        (head(size, b"-0000001"), "a number in its payload is none"),
+        (head(size, b"+000000b"), "a number in its payload is none"),
+        (head(name, b"ffffffff"), "has a name of 4294967295 bytes"),
+        (head(name, b"00000000"), "has a name of 0 bytes"),
+        (resealed(b"TRAILER!!!", b"FAILER!!!!"), "that its header does not name"),
+    ] {
+        let why = why(&bytes);
+        assert!(why.contains(wanted), "{wanted}: {why}");
+    }
+}
+
+#[test]
+fn a_payload_is_unpacked_so_far_and_no_farther() {
+    let paths = HashSet::from([b"a".to_vec()]);
+    let entry = |size: u32, name: &str| {
+        let fields = [0, 0, 0, 0, 1, 0, size, 0, 0, 0, 0, u32::try_from(name.len() + 1).unwrap(), 0];
+        let head: String = fields.iter().map(|field| format!("{field:08x}")).collect();
+        let mut entry = format!("070701{head}{name}\0").into_bytes();
+        entry.resize(entry.len().next_multiple_of(4), 0);
+        entry
+    };
+    let walk =
+        |content: &[u8]| archive::walk(&content[..8.min(content.len())], content, &paths).map_err(|error| error.0);
+    let end = entry(0, "TRAILER!!!");
+    assert_eq!(walk(&[entry(4, "./a"), b"abcd".to_vec(), end.clone()].concat()), Ok(()));
+    assert!(walk(&[entry(8, "a"), b"abcd".to_vec()].concat()).unwrap_err().contains("cannot be unpacked"));
+    let twice = walk(&[entry(0, "a"), entry(0, "/a"), entry(0, "a"), end].concat()).unwrap_err();
+    assert!(twice.contains("more files than its header names"), "{twice}");
+    // A GiB of nothing in a few kilobytes.
+    let mut packed = zstd::Encoder::new(Vec::new(), 1).unwrap();
+    std::io::copy(&mut entry(1 << 30, "a").as_slice().chain(std::io::repeat(0).take(1 << 30)), &mut packed).unwrap();
+    let packed = packed.finish().unwrap();
+    assert!(packed.len() < 1 << 20);
+    assert_eq!(walk(&packed), Ok(()));
+    assert_eq!(walk(b"of no kind that is known"), Ok(()));
+    assert!(walk(b"\x1f\x8bno gzip").unwrap_err().contains("cannot be unpacked"));
+}
+
+#[test]
+fn a_header_names_files_below_the_root() {
+    let honest = package(CompressionType::None);
+    for folder in ["/usr/../in/", "usr/share/t/", "/usr/./././/"] {
+        let mut bytes = honest.clone();
+        let from = b"/usr/share/";
+        let at = bytes.windows(from.len()).position(|found| found == from).unwrap();
+        bytes[at..at + from.len()].copy_from_slice(&folder.as_bytes()[..from.len()]);
+        let why = why(&bytes);
+        assert!(why.contains("not a path from the root"), "{folder}: {why}");
+    }
 }
 
 /// A header of these numbers and bytes.
