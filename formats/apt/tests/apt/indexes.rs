@@ -1,5 +1,6 @@
 //! Indexes as apt reads them.
 
+use sha2::{Digest, Sha512};
 use wharf_testkit::TestServer;
 
 use crate::backend::on_every_database;
@@ -13,6 +14,7 @@ on_every_database! {
     a_removed_package_is_gone_from_the_index_and_the_pool,
     old_indexes_stay_readable_by_hash,
     many_packages_are_all_listed_however_they_come_and_go,
+    a_publication_reads_no_package,
     a_release_says_what_it_is,
     unchanged_files_are_answered_without_a_body,
     what_is_not_there_is_not_found,
@@ -104,6 +106,22 @@ async fn many_packages_are_all_listed_however_they_come_and_go(server: &TestServ
     expected.insert(0, "last 1".to_owned());
     assert_eq!(shop.listed("sid", "main/binary-amd64/Packages").await, expected);
     assert_eq!(shop.table("sid", "main/Contents-amd64").await.lines().count(), expected.len());
+    shop.checked("sid").await;
+}
+
+async fn a_publication_reads_no_package(server: &TestServer) {
+    let shop = Shop::new(server, "team/debs");
+    let noise: Vec<u8> = (0..2000_u32).flat_map(|n| Sha512::digest(n.to_be_bytes())).collect();
+    shop.add("sid/main", &deb("large", "1").file("./usr/share/large", noise)).await;
+    // Nobody could read it now: it is not there.
+    let objects = server.storage().survey(None, 100).await.expect("a survey");
+    let large: Vec<_> = objects.into_iter().filter(|object| object.size > 50_000).map(|object| object.key).collect();
+    assert_eq!(large.len(), 1);
+    server.storage().remove(&large).await.expect("to be removed");
+    shop.add("sid/main", &deb("small", "1")).await;
+    assert_eq!(shop.listed("sid", "main/binary-amd64/Packages").await, ["large 1", "small 1"]);
+    shop.delete("pool/sid/main/small/1/amd64").await.assert_status(204);
+    assert_eq!(shop.listed("sid", "main/binary-amd64/Packages").await, ["large 1"]);
     shop.checked("sid").await;
 }
 

@@ -5,7 +5,7 @@ use std::process::Command;
 use wharf_testkit::{TestServer, sha256};
 
 use crate::backend::on_every_database;
-use crate::shelf::{Shelf, between, package};
+use crate::shelf::{Shelf, between, built, package};
 
 on_every_database! {
     both_doors_say_the_same,
@@ -14,6 +14,7 @@ on_every_database! {
     a_mirror_list_leads_to_metadata_that_stay,
     metadata_are_signed_and_their_signatures_outlive_them,
     a_snapshot_is_signed_anew_when_clients_see_it_again,
+    a_publication_reads_no_package,
     a_repo_file_names_the_repository,
 }
 
@@ -164,6 +165,21 @@ async fn a_snapshot_is_signed_anew_when_clients_see_it_again(server: &TestServer
     assert_eq!(shelf.metadata_of(seen.trim_end().rsplit_once("/yum/team/el9/").expect("a door").1).await, before);
     server.core().publish_live(&target, "", &actor).await.expect("to be seen");
     assert_eq!(shelf.listed().await, ["a", "b"]);
+}
+
+async fn a_publication_reads_no_package(server: &TestServer) {
+    let shelf = Shelf::new(server, "team/el9");
+    let noise: String = (0..2000).map(|n: u32| sha256(&n.to_be_bytes())).collect();
+    shelf.add(built("large", "1-1", 0, &noise)).await;
+    // Nobody could read it now: it is not there.
+    let objects = server.storage().survey(None, 100).await.expect("a survey");
+    let large: Vec<_> = objects.into_iter().filter(|object| object.size > 50_000).map(|object| object.key).collect();
+    assert_eq!(large.len(), 1);
+    server.storage().remove(&large).await.expect("to be removed");
+    shelf.add(package("small", "1-1")).await;
+    assert_eq!(shelf.listed().await, ["large", "small"]);
+    shelf.delete("small-1-1.noarch.rpm?wait=1").await.assert_status(204);
+    assert_eq!(shelf.listed().await, ["large"]);
 }
 
 async fn a_repo_file_names_the_repository(server: &TestServer) {

@@ -58,6 +58,7 @@ pub(super) async fn import(import: &Import<'_>, prefix: &str, bringing: Bringing
 }
 
 /// The tags without those that are on the server and lead elsewhere, which are told. One that cannot be asked for is not moved either.
+/// Whoever pushes a tag after this look and before ours finds it moved, as by any push that comes later; its history has theirs.
 async fn not_elsewhere(import: &Import<'_>, into: &str, name: &str, tags: Vec<Tagged>) -> Outcome<Vec<Tagged>> {
     let wanted = RefCell::new(Vec::new());
     import
