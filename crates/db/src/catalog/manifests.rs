@@ -89,11 +89,14 @@ pub async fn by_tag(
 ) -> Result<Option<Served>> {
     let row = tx
         .query_opt(
-            "SELECT m.digest, m.media_type, m.size, CASE WHEN m.size <= ?4 THEN b.content END FROM repositories r
-             JOIN tags t ON t.repository_id = r.id AND t.name = ?3
-             JOIN manifests m ON m.repository_id = r.id AND m.digest = t.digest
+            // No join, whose order PostgreSQL would choose by what it knows of the tables: of new ones nothing, and then it reads
+            // all manifests of the repository to find the one with the tag.
+            "SELECT m.digest, m.media_type, m.size, CASE WHEN m.size <= ?4 THEN b.content END FROM manifests m
              JOIN blobs b ON b.digest = m.digest AND b.damaged_at IS NULL
-             WHERE r.format = ?1 AND r.name = ?2 AND r.deleted_at IS NULL",
+             WHERE m.repository_id =
+                 (SELECT r.id FROM repositories r WHERE r.format = ?1 AND r.name = ?2 AND r.deleted_at IS NULL)
+               AND m.digest = (SELECT t.digest FROM tags t WHERE t.name = ?3 AND t.repository_id =
+                 (SELECT r.id FROM repositories r WHERE r.format = ?1 AND r.name = ?2 AND r.deleted_at IS NULL))",
             &[&format.as_str(), &name.canonical(), &tag, &most],
         )
         .await?;
@@ -137,10 +140,12 @@ fn head(row: &Row) -> Result<Head> {
 pub async fn head_by_tag(tx: &mut Tx<'_>, format: FormatName, name: &RepoName, tag: &str) -> Result<Option<Head>> {
     let row = tx
         .query_opt(
-            "SELECT m.digest, m.media_type, m.size FROM repositories r
-             JOIN tags t ON t.repository_id = r.id AND t.name = ?3
-             JOIN manifests m ON m.repository_id = r.id AND m.digest = t.digest
-             WHERE r.format = ?1 AND r.name = ?2 AND r.deleted_at IS NULL",
+            // As in `by_tag`.
+            "SELECT m.digest, m.media_type, m.size FROM manifests m
+             WHERE m.repository_id =
+                 (SELECT r.id FROM repositories r WHERE r.format = ?1 AND r.name = ?2 AND r.deleted_at IS NULL)
+               AND m.digest = (SELECT t.digest FROM tags t WHERE t.name = ?3 AND t.repository_id =
+                 (SELECT r.id FROM repositories r WHERE r.format = ?1 AND r.name = ?2 AND r.deleted_at IS NULL))",
             &[&format.as_str(), &name.canonical(), &tag],
         )
         .await?;
