@@ -13,6 +13,8 @@ mod purge;
 mod removal;
 mod review;
 mod state;
+#[cfg(test)]
+mod tests;
 mod why;
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};

@@ -16,6 +16,7 @@ use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -39,11 +40,25 @@ pub enum Fault {
     Away,
 }
 
+/// A request that an object store got.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// Its method.
+    pub method: Method,
+    /// Its path, with the query.
+    pub path: String,
+    /// Bytes of its body.
+    pub size: u64,
+    /// Whether the store was to copy another object.
+    pub copies: bool,
+}
+
 /// A proxy between a server and an object store. Dropping it ends it.
 #[derive(Debug)]
 pub struct FaultProxy {
     address: SocketAddr,
     fault: watch::Sender<Fault>,
+    seen: Arc<Mutex<Vec<Asked>>>,
     accepting: JoinHandle<()>,
 }
 
@@ -55,6 +70,7 @@ struct Way {
     upstream: SocketAddr,
     fault: watch::Receiver<Fault>,
     asked: Arc<AtomicU32>,
+    seen: Arc<Mutex<Vec<Asked>>>,
 }
 
 impl FaultProxy {
@@ -63,7 +79,8 @@ impl FaultProxy {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let (fault, told) = watch::channel(Fault::None);
-        let way = Way { upstream, fault: told, asked: Arc::default() };
+        let seen = Arc::default();
+        let way = Way { upstream, fault: told, asked: Arc::default(), seen: Arc::clone(&seen) };
         let accepting = tokio::spawn(async move {
             // The connections end with this task.
             let mut connections = tokio::task::JoinSet::new();
@@ -72,7 +89,12 @@ impl FaultProxy {
                 connections.spawn(serve(client, way.clone()));
             }
         });
-        Self { address, fault, accepting }
+        Self { address, fault, seen, accepting }
+    }
+
+    /// What came since this was asked for the last time.
+    pub fn seen(&self) -> Vec<Asked> {
+        std::mem::take(&mut self.seen.lock())
     }
 
     /// Misbehaves like this from now on.
@@ -113,6 +135,7 @@ async fn serve(client: TcpStream, way: Way) {
 
 /// An error breaks the connection.
 async fn answer(request: Request<Incoming>, way: &Way) -> io::Result<Response<Body>> {
+    way.seen.lock().push(asked(&request));
     let fault = *way.fault.borrow();
     let number = way.asked.fetch_add(1, Relaxed) + 1;
     match fault {
@@ -139,6 +162,16 @@ async fn answer(request: Request<Incoming>, way: &Way) -> io::Result<Response<Bo
         Fault::Half if number.is_multiple_of(2) => halved(answer).await,
         Fault::Wrong => wrong(answer).await,
         _ => Ok(answer.map(|body| body.map_err(io::Error::other).boxed())),
+    }
+}
+
+fn asked(request: &Request<Incoming>) -> Asked {
+    let size = request.headers().get(CONTENT_LENGTH).and_then(|size| size.to_str().ok()?.parse().ok());
+    Asked {
+        method: request.method().clone(),
+        path: request.uri().path_and_query().map(ToString::to_string).unwrap_or_default(),
+        size: size.unwrap_or_default(),
+        copies: request.headers().contains_key("x-amz-copy-source"),
     }
 }
 

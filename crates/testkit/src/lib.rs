@@ -32,7 +32,7 @@ mod setup;
 pub use answer::Answer;
 pub use client::{Client, Request};
 pub use clock::TestClock;
-pub use fault::{Fault, FaultProxy};
+pub use fault::{Asked, Fault, FaultProxy};
 pub use fragile::Fragile;
 pub use image::{Descriptor, Image, media, push_blob, sha256};
 pub use index::Index;

@@ -23,6 +23,28 @@ fn blob(digest: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_upload_goes_to_the_bucket_once_and_is_neither_read_back_nor_copied() {
+    let (server, proxy) = behind_proxy(|_| {}).await;
+    let admin = server.admin();
+    let whole = content(LARGE, 7);
+    proxy.seen();
+    let location = admin.post("/v2/team/app/blobs/uploads/", "").await.assert_status(202).location();
+    let location = admin.patch(&location, whole[..LARGE / 2].to_vec()).await.assert_status(202).location();
+    let location = admin.patch(&location, whole[LARGE / 2..].to_vec()).await.assert_status(202).location();
+    let digest = sha256(&whole);
+    let joint = if location.contains('?') { '&' } else { '?' };
+    admin.put(&format!("{location}{joint}digest={digest}"), "").await.assert_status(201);
+    let seen = proxy.seen();
+    let read = seen.iter().filter(|asked| asked.method == http::Method::GET && asked.path.contains("/objects/"));
+    assert_eq!((read.count(), seen.iter().filter(|asked| asked.copies).count()), (0, 0), "{seen:#?}");
+    let brought = seen.iter().filter(|asked| asked.method == http::Method::PUT && asked.path.contains("/objects/"));
+    assert_eq!(brought.map(|asked| asked.size).sum::<u64>(), LARGE as u64, "{seen:#?}");
+    admin.get(&blob(&digest)).await.assert_status(200).assert_body(whole);
+    // It is where it was put.
+    assert!(proxy.seen().iter().any(|asked| seen.iter().any(|put| put.path.starts_with(&asked.path))));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pushes_and_pulls_survive_a_store_that_fails_every_tenth_request() {
     let (server, proxy) = behind_proxy(|_| {}).await;
     let admin = server.admin();
