@@ -30,7 +30,7 @@ pub(super) fn check(
         Ok(_) => archive::walk(&begin, begin.as_slice().chain(&mut measured), paths),
         Err(error) => Err(refused(error.to_string())),
     };
-    let (size, digest) = measured.to_its_end()?;
+    let (size, digest) = measured.finish()?;
     // Of header and payload together.
     let whole = size + header.len() as u64;
     if let Some(said) = said_size(metadata).filter(|said| *said != whole) {
@@ -67,7 +67,7 @@ impl Read for Measured<'_> {
 }
 
 impl Measured<'_> {
-    fn to_its_end(mut self) -> Result<(u64, String), InspectError> {
+    fn finish(mut self) -> Result<(u64, String), InspectError> {
         let mut chunk = vec![0; CHUNK];
         loop {
             match self.read(&mut chunk) {

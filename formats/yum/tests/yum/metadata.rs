@@ -169,7 +169,7 @@ async fn a_snapshot_is_signed_anew_when_clients_see_it_again(server: &TestServer
 
 async fn a_publication_reads_no_package(server: &TestServer) {
     let shelf = Shelf::new(server, "team/el9");
-    let noise: String = (0..2000).map(|n: u32| sha256(&n.to_be_bytes())).collect();
+    let noise: String = (0..2000).map(|n: u32| sha256(n.to_be_bytes())).collect();
     shelf.add(built("large", "1-1", 0, &noise)).await;
     // Nobody could read it now: it is not there.
     let objects = server.storage().survey(None, 100).await.expect("a survey");
