@@ -64,7 +64,7 @@ impl Reading {
     }
 
     /// Room for a chunk: that of the oldest if nobody has it any more. New room has to be filled with zeros first, which takes a
-    /// fifth of the time that a chunk takes.
+    /// tenth of the time that a chunk takes.
     fn buffer(&mut self, length: usize) -> BytesMut {
         let oldest = if self.out.len() < OUT { None } else { self.out.pop_front() };
         match oldest.map(Bytes::try_into_mut) {
