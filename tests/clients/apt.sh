@@ -240,9 +240,13 @@ expect_said '^wharf-push 1.0$'
 expect_said '^mode 600$'
 [ ! -e /etc/apt/sources.list.d/team-debs.sources ] || fail "the machine itself was changed"
 
-step "a second key: who knows the first is content, and so is who knows the second"
-expect_ok web "/api/v1/repositories/apt/team/debs/-/keys/rotate" -X POST -H 'content-type: application/json' -d '{}'
+step "a second key, for old clients: who knows the first is content, and so is who knows the second, and who knows both"
+expect_ok web "/api/v1/repositories/apt/team/debs/-/keys/rotate" -X POST -H 'content-type: application/json' -d '{"algorithm":"rsa4096"}'
 wait_until 20 both_sign || fail "the second key does not sign"
+expect_ok apt update
+expect_ok gpg --batch --quiet --import <<<"$(web "$base/key.asc")"
+rsa=$(gpg --batch --list-keys --with-colons | awk -F: '$1 == "pub" && $3 == 4096 && $4 == 1 { getline; print $10 }')
+gpg --batch --armor --export "${rsa:?no key of RSA-4096}" >"$root/etc/apt/keyrings/debs.asc"
 expect_ok apt update
 expect_ok web "$base/key.asc" -o "$root/etc/apt/keyrings/debs.asc"
 expect_ok apt update

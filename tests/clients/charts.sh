@@ -76,10 +76,14 @@ printf 'greeting: other\n' >"$work/barrel/values.yaml"
 expect_fail '409' helm cm-push "$work/barrel" team
 expect_ok helm cm-push --force "$work/barrel" team
 expect_ok helm cm-push --version 2.0.0 "$work/barrel" team
-wait_until 20 in_index barrel-2.0.0.tgz || fail "barrel 2.0.0 did not come into the index"
+expect_ok helm4 cm-push --version 3.0.0 "$work/barrel" team
+expect_fail '409' helm4 cm-push --version 3.0.0 "$work/barrel-1.0.0.tgz" team
+for version in 2.0.0 3.0.0; do
+  wait_until 20 in_index "barrel-$version.tgz" || fail "barrel $version did not come into the index"
+done
 expect_ok helm repo update
 expect_ok helm search repo team/barrel --versions -o json
-expect_equal "versions" "2.0.0 1.0.0" "$(jq -r '.[].version' <<<"$said" | xargs)"
+expect_equal "versions" "3.0.0 2.0.0 1.0.0" "$(jq -r '.[].version' <<<"$said" | xargs)"
 
 step "provenance: signed by helm, uploaded, verified by helm"
 expect_ok gpg --batch --quiet --passphrase '' --quick-generate-key 'Harbour Master <master@example.org>' rsa2048 sign never
