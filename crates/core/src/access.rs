@@ -29,6 +29,8 @@ const PARTS: usize = 16;
 pub(crate) struct Accesses {
     parts: [Mutex<HashTable<Line>>; PARTS],
     hasher: DefaultHashBuilder,
+    /// Lines begun: times are in milliseconds, and many begin in one.
+    begun: AtomicU64,
     /// Lines held, those on their way to the database included.
     held: AtomicUsize,
     capacity: usize,
@@ -62,6 +64,7 @@ impl Accesses {
         Self {
             parts: std::array::from_fn(|_| Mutex::default()),
             hasher: DefaultHashBuilder::default(),
+            begun: AtomicU64::new(0),
             held: AtomicUsize::new(0),
             capacity: capacity.max(2),
             half_full: Notify::new(),
@@ -85,7 +88,7 @@ impl Accesses {
             }
             Entry::Vacant(place) => {
                 if self.has_room(seen.is_somebody()) {
-                    place.insert(seen.begin(hash, now));
+                    place.insert(seen.begin(hash, self.begun.fetch_add(1, Relaxed), now));
                 } else {
                     self.dropped.fetch_add(1, Relaxed);
                 }
@@ -117,5 +120,28 @@ impl Accesses {
             held: self.held.load(Relaxed),
             capacity: self.capacity,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wharf_auth::Identity;
+
+    use super::line::Outcome;
+    use super::*;
+
+    #[test]
+    fn lines_of_one_millisecond_are_in_the_order_in_which_they_were_noted() {
+        let (accesses, now) = (Accesses::new(1_000), Timestamp::from_millis(1_000));
+        let nobody = Identity::nobody(now);
+        let names: Vec<_> = (0..200).map(|number| format!("v{number}")).collect();
+        for name in &names {
+            let seen = Seen::new(&nobody, "login", Outcome::Failed(404), Source::default());
+            accesses.note(&seen.about(Some(name), None), now);
+        }
+        let mut pending = Pending::default();
+        accesses.take(&mut pending, now);
+        let rows = pending.batches().flat_map(|batch| batch.iter());
+        assert_eq!(rows.map(|row| row.subject.clone().unwrap()).collect::<Vec<_>>(), names);
     }
 }

@@ -1,6 +1,7 @@
 //! What kind of server a test wants.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tempfile::TempDir;
 use wharf_auth::Hashing;
@@ -77,7 +78,8 @@ impl Default for Options {
             store: Store::default(),
             doors: Arc::new(|| vec![Box::new(Mounted::new(Oci))]),
             web: wharf_web::Config { listen, ..wharf_web::Config::default() },
-            core: wharf_core::Config::default(),
+            // What was noted stays in memory until a test asks for it: a timer must not cut counts in two.
+            core: wharf_core::Config { access_flush: Duration::from_secs(3600), ..wharf_core::Config::default() },
             auth,
             depot: None,
             workers: true,

@@ -10,7 +10,7 @@ use wharf_db::catalog::accesses::{self, Access};
 use wharf_db::{Db, Durability};
 use wharf_types::Timestamp;
 
-use super::Accesses;
+use super::{Accesses, Line};
 use crate::{Core, Error, Result};
 
 /// Lines in one transaction: more would keep other writers waiting.
@@ -22,6 +22,13 @@ pub(super) struct Pending {
     batches: VecDeque<Arc<Vec<Access>>>,
     /// How many drops have been reported.
     reported: u64,
+}
+
+#[cfg(test)]
+impl Pending {
+    pub(super) fn batches(&self) -> impl Iterator<Item = &Vec<Access>> {
+        self.batches.iter().map(Arc::as_ref)
+    }
 }
 
 impl Core {
@@ -100,12 +107,13 @@ impl Accesses {
         Ok(())
     }
 
-    fn take(&self, pending: &mut Pending, now: Timestamp) {
-        let mut rows: Vec<Access> = Vec::new();
+    pub(super) fn take(&self, pending: &mut Pending, now: Timestamp) {
+        let mut lines: Vec<Line> = Vec::new();
         for part in &self.parts {
-            let lines = std::mem::take(&mut *part.lock());
-            rows.extend(lines.into_iter().map(super::Line::row));
+            lines.extend(std::mem::take(&mut *part.lock()));
         }
+        lines.sort_unstable_by_key(Line::place);
+        let mut rows: Vec<_> = lines.into_iter().map(Line::row).collect();
         let dropped = self.dropped.load(Relaxed);
         if dropped > pending.reported {
             rows.push(report(dropped - pending.reported, now));
@@ -113,7 +121,6 @@ impl Accesses {
             self.held.fetch_add(1, Relaxed);
             pending.reported = dropped;
         }
-        rows.sort_by_key(|row| row.at);
         while !rows.is_empty() {
             let rest = rows.split_off(rows.len().min(BATCH));
             pending.batches.push_back(Arc::new(std::mem::replace(&mut rows, rest)));

@@ -108,6 +108,7 @@ pub(crate) struct Seen<'a> {
 /// A line, with all that tells it from others.
 pub(super) struct Line {
     pub(super) hash: u64,
+    number: u64,
     caller: Caller,
     actor: String,
     presented: Option<Box<str>>,
@@ -193,9 +194,10 @@ impl<'a> Seen<'a> {
             && self.presented == line.presented.as_deref()
     }
 
-    pub(super) fn begin(&self, hash: u64, now: Timestamp) -> Line {
+    pub(super) fn begin(&self, hash: u64, number: u64, now: Timestamp) -> Line {
         Line {
             hash,
+            number,
             caller: self.identity.caller(),
             actor: self.identity.subject().name(),
             presented: self.presented.map(Into::into),
@@ -234,6 +236,11 @@ impl Line {
     pub(super) fn again(&mut self, now: Timestamp) {
         self.times += 1;
         self.last_at = self.last_at.max(now);
+    }
+
+    /// Where it comes among others.
+    pub(super) fn place(&self) -> (Timestamp, u64) {
+        (self.at, self.number)
     }
 
     /// As the database has it.

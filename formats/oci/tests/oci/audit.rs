@@ -257,8 +257,7 @@ async fn who_shows_no_credential_cannot_crowd_out_who_does() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stop_writes_down_what_was_noted() {
-    let options = Options::new().core(|core| core.access_flush = Duration::from_secs(3600));
-    let server = TestServer::start(options).await;
+    let server = TestServer::start(Options::new()).await;
     Image::new().push(&server.admin(), "team/app:v1").await;
     server.admin().get("/v2/team/app/manifests/v1").await.assert_status(200);
     assert!(server.core().access_counts().held > 0);
