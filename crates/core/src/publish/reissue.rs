@@ -61,6 +61,9 @@ impl Core {
             self.inner.db.read(&args, |tx, (repository, channel)| Box::pin(snapshots::shown(tx, *repository, channel)));
         let Some(snapshot) = shown.await.map_err(crate::Error::from)? else { return Ok(()) };
         let reissued = self.reissue(target, (repository, channel), snapshot.generation, Reissue::Due).await?;
+        if reissued.files.is_empty() && reissued.renewal.is_none() {
+            return Ok(());
+        }
         let at = self.inner.clock.now();
         let renewal = Renewal { target: target.clone(), repository, snapshot, reissued, at };
         self.inner.db.write(Durability::Full, renewal, |tx, r| Box::pin(renew(tx, r))).await
