@@ -17,6 +17,7 @@ mod job;
 mod kept;
 mod manifest;
 mod package;
+mod packing;
 mod project;
 mod publish;
 mod recycle;
@@ -56,6 +57,7 @@ pub use format::{Contents, Format, GoesWith, IndexError, InspectError, PushedFil
 pub use job::{Job, Workers};
 pub use manifest::{InvalidManifest, Kind, Manifest, ManifestInfo, Parsed, Pushed, media};
 pub use package::{Added, Arrival, ListEntry, Listed, Package, Place, Stretch};
+pub use packing::Packing;
 pub use project::Project;
 pub use publish::{IndexFile, ListPlan, NewFile, Piece, Publication, PublishedFile, Reissue, Render, Segment, encode};
 pub use recycle::{BinEntry, BinKind, BinOf, BinOutcome, Restored, Restoring, SecondThought, Unmoved};

@@ -2,17 +2,11 @@
 
 use std::io::{self, Read};
 
-use bzip2::read::MultiBzDecoder;
-use liblzma::read::XzDecoder;
-use liblzma::stream::Stream;
 use tar::{EntryType, PaxExtensions};
-use wharf_core::InspectError;
+use wharf_core::{InspectError, Packing};
 
 use crate::package::refused;
 
-/// Memory of a decompressor: what `xz -9` and `zstd --ultra` ask for fits several times.
-const DECODER_MEMORY: u64 = 256 * 1024 * 1024;
-const ZSTD_WINDOW_LOG: u32 = 27;
 /// Most bytes of a path; dpkg takes no longer ones.
 const LONGEST_PATH: u64 = 4096;
 /// Most bytes of extended headers of one entry.
@@ -31,29 +25,19 @@ pub(crate) struct Entry<'a> {
 
 /// The decompressor for a member of this name: `None` for a compression that cannot be read here.
 pub(crate) fn decoder<'a>(name: &str, inner: impl Read + 'a) -> Result<Option<Box<dyn Read + 'a>>, InspectError> {
-    let ready = |error: &dyn std::fmt::Display| refused(format!("the decompressor cannot begin: {error}"));
     let ending = name.split_once(".tar").map(|(_, ending)| ending);
-    Ok(Some(match ending {
-        Some("") => Box::new(inner),
-        Some(".gz") => Box::new(flate2::read::MultiGzDecoder::new(inner)),
-        Some(".xz") => {
-            let stream = Stream::new_stream_decoder(DECODER_MEMORY, 0).map_err(|error| ready(&error))?;
-            Box::new(XzDecoder::new_stream(inner, stream))
-        }
-        Some(".lzma") => {
-            let stream = Stream::new_lzma_decoder(DECODER_MEMORY).map_err(|error| ready(&error))?;
-            Box::new(XzDecoder::new_stream(inner, stream))
-        }
-        // Some packers write it in several streams.
-        Some(".bz2") => Box::new(MultiBzDecoder::new(inner)),
-        Some(".zst") => {
-            let mut decoder = zstd::Decoder::new(inner).map_err(|error| ready(&error))?;
-            decoder.window_log_max(ZSTD_WINDOW_LOG).map_err(|error| ready(&error))?;
-            Box::new(decoder)
-        }
+    let packing = match ending {
+        Some("") => Packing::Plain,
+        Some(".gz") => Packing::Gzip,
+        Some(".xz") => Packing::Xz,
+        Some(".lzma") => Packing::Lzma,
+        Some(".bz2") => Packing::Bzip2,
+        Some(".zst") => Packing::Zstd,
         Some(_) => return Ok(None),
         None => return Err(refused(format!("{name} is not a tar archive"))),
-    }))
+    };
+    let opened = packing.open(inner);
+    opened.map(Some).map_err(|error| refused(format!("the decompressor cannot begin: {error}")))
 }
 
 /// Ends with an error behind so many bytes.

@@ -4,18 +4,13 @@
 use std::collections::HashSet;
 use std::io::{self, Read};
 
-use liblzma::read::XzDecoder;
-use liblzma::stream::Stream;
-use wharf_core::InspectError;
+use wharf_core::{InspectError, Packing};
 
 use super::refused;
 
 /// Most bytes that are unpacked: a bomb or a very large package keeps nobody busy for longer. What comes behind is held against its
 /// digest only.
 const LOOKED_AT: u64 = 512 << 20;
-/// Memory of a decompressor: what `xz -9` and `zstd --ultra` ask for fits several times.
-const DECODER_MEMORY: u64 = 256 << 20;
-const ZSTD_WINDOW_LOG: u32 = 27;
 /// Bytes of an entry's head.
 const HEAD: usize = 110;
 /// Most bytes of a path, with its NUL.
@@ -26,8 +21,8 @@ const END: &[u8] = b"TRAILER!!!";
 /// Looks at a payload of which the first bytes are `begin`. A compression or an archive of another kind is passed over.
 pub(super) fn walk(begin: &[u8], payload: impl Read, paths: &HashSet<Vec<u8>>) -> Result<(), InspectError> {
     let broken = |error: io::Error| refused(format!("its payload cannot be unpacked: {error}"));
-    let Some(archive) = decoder(begin, payload).map_err(broken)? else { return Ok(()) };
-    let mut archive = Archive { inner: archive.take(LOOKED_AT), at: 0 };
+    let Some(packing) = packing(begin) else { return Ok(()) };
+    let mut archive = Archive { inner: packing.open(payload).map_err(broken)?.take(LOOKED_AT), at: 0 };
     for _ in 0..=paths.len() {
         match archive.entry(paths) {
             Ok(true) => {}
@@ -40,23 +35,17 @@ pub(super) fn walk(begin: &[u8], payload: impl Read, paths: &HashSet<Vec<u8>>) -
     Err(refused("its payload has more files than its header names"))
 }
 
-/// What unpacks content that begins so.
-fn decoder<'a>(begin: &[u8], packed: impl Read + 'a) -> io::Result<Option<Box<dyn Read + 'a>>> {
-    Ok(Some(match begin {
-        [0x1f, 0x8b, ..] => Box::new(flate2::read::MultiGzDecoder::new(packed)),
-        [b'B', b'Z', b'h', ..] => Box::new(bzip2::read::MultiBzDecoder::new(packed)),
-        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => {
-            Box::new(XzDecoder::new_stream(packed, Stream::new_stream_decoder(DECODER_MEMORY, 0)?))
-        }
-        [0x5d, 0, 0, ..] => Box::new(XzDecoder::new_stream(packed, Stream::new_lzma_decoder(DECODER_MEMORY)?)),
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => {
-            let mut decoder = zstd::Decoder::new(packed)?;
-            decoder.window_log_max(ZSTD_WINDOW_LOG)?;
-            Box::new(decoder)
-        }
-        [b'0', b'7', b'0', b'7', ..] => Box::new(packed),
-        _ => return Ok(None),
-    }))
+/// How content is packed that begins so.
+fn packing(begin: &[u8]) -> Option<Packing> {
+    Some(match begin {
+        [0x1f, 0x8b, ..] => Packing::Gzip,
+        [b'B', b'Z', b'h', ..] => Packing::Bzip2,
+        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Packing::Xz,
+        [0x5d, 0, 0, ..] => Packing::Lzma,
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => Packing::Zstd,
+        [b'0', b'7', b'0', b'7', ..] => Packing::Plain,
+        _ => return None,
+    })
 }
 
 enum Wrong {
