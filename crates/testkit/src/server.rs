@@ -244,6 +244,14 @@ impl TestServer {
         &self.remains.db
     }
 
+    /// Takes away the one object of more than `size` bytes, so that nobody can read it.
+    pub async fn lose_the_one_above(&self, size: u64) {
+        let objects = self.storage().survey(None, 100).await.expect("a survey");
+        let large: Vec<_> = objects.into_iter().filter(|object| object.size > size).map(|object| object.key).collect();
+        assert_eq!(large.len(), 1);
+        self.storage().remove(&large).await.expect("to be removed");
+    }
+
     /// Puts other bytes into every row of a blob that holds its bytes.
     pub async fn spoil_rows(&self) {
         let spoilt = self.db().write(Durability::Full, b"spoilt".to_vec(), |tx, bytes| {

@@ -113,11 +113,7 @@ async fn a_publication_reads_no_package(server: &TestServer) {
     let shop = Shop::new(server, "team/debs");
     let noise: Vec<u8> = (0..2000_u32).flat_map(|n| Sha512::digest(n.to_be_bytes())).collect();
     shop.add("sid/main", &deb("large", "1").file("./usr/share/large", noise)).await;
-    // Nobody could read it now: it is not there.
-    let objects = server.storage().survey(None, 100).await.expect("a survey");
-    let large: Vec<_> = objects.into_iter().filter(|object| object.size > 50_000).map(|object| object.key).collect();
-    assert_eq!(large.len(), 1);
-    server.storage().remove(&large).await.expect("to be removed");
+    server.lose_the_one_above(50_000).await;
     shop.add("sid/main", &deb("small", "1")).await;
     assert_eq!(shop.listed("sid", "main/binary-amd64/Packages").await, ["large 1", "small 1"]);
     shop.delete("pool/sid/main/small/1/amd64").await.assert_status(204);
