@@ -123,12 +123,14 @@ impl Core {
     }
 }
 
-/// Settles reviews, in the transaction that looks.
+/// Settles reviews, in the transaction that looks. Where a link is out of the way, the bytes are looked at too.
 async fn settle(tx: &mut Tx<'_>, batch: &[Review], times: &Times) -> Result<Collected> {
     let mut done = Collected { reviewed: batch.len() as u64, ..Collected::default() };
-    let (links, bytes): (Vec<_>, Vec<_>) = batch.iter().partition(|review| review.repository.is_some());
+    let (links, mut bytes): (Vec<_>, Vec<_>) = batch.iter().partition(|review| review.repository.is_some());
     if !links.is_empty() {
-        settle_links(tx, &links.iter().map(|review| review.id).collect::<Vec<_>>(), times, &mut done).await?;
+        let free = settle_links(tx, &links, times, &mut done).await?;
+        done.reviewed += free.len() as u64;
+        bytes.extend(free);
     }
     if !bytes.is_empty() {
         let mut digests: Vec<Digest> = bytes.iter().map(|review| review.digest).collect();
@@ -143,8 +145,15 @@ async fn settle(tx: &mut Tx<'_>, batch: &[Review], times: &Times) -> Result<Coll
     Ok(done)
 }
 
-async fn settle_links(tx: &mut Tx<'_>, ids: &[i64], times: &Times, done: &mut Collected) -> Result<()> {
-    let found = collection::links_under_review(tx, ids).await?;
+/// Gives the reviews that have no link in their way any more.
+async fn settle_links<'a>(
+    tx: &mut Tx<'_>,
+    links: &[&'a Review],
+    times: &Times,
+    done: &mut Collected,
+) -> Result<Vec<&'a Review>> {
+    let ids: Vec<i64> = links.iter().map(|review| review.id).collect();
+    let found = collection::links_under_review(tx, &ids).await?;
     let verdict = |id: i64| found.iter().find(|(review, _)| *review == id).map(|(_, link)| times.judge(link));
     let which = |wanted: &dyn Fn(Option<Verdict>) -> bool| -> Vec<i64> {
         ids.iter().copied().filter(|&id| wanted(verdict(id))).collect()
@@ -154,16 +163,16 @@ async fn settle_links(tx: &mut Tx<'_>, ids: &[i64], times: &Times, done: &mut Co
     let hides = which(&|verdict| verdict == Some(Verdict::Hides));
     done.hidden += collection::hide(tx, &hides, Some(times.now)).await?;
     reviews::put_off(tx, &hides, times.now.after(times.grace)).await?;
-    for &id in ids {
+    for &id in &ids {
         if let Some(Verdict::Waits(until)) = verdict(id) {
             reviews::put_off(tx, &[id], until).await?;
         }
     }
     let goes = which(&|verdict| verdict == Some(Verdict::Goes));
     done.links += collection::unlink(tx, &goes).await?;
-    // Without a link, the bytes may have no use either.
-    let bytes = which(&|verdict| matches!(verdict, None | Some(Verdict::Goes)));
-    reviews::turn_to_bytes(tx, &bytes, times.now).await?;
     let settled = which(&|verdict| matches!(verdict, Some(Verdict::Stays(_) | Verdict::TooYoung)));
-    Ok(reviews::finish(tx, &settled).await?)
+    reviews::finish(tx, &settled).await?;
+    // Without a link, the bytes may have no use either.
+    let free = |review: &&&Review| matches!(verdict(review.id), None | Some(Verdict::Goes));
+    Ok(links.iter().filter(free).copied().collect())
 }

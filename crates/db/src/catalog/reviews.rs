@@ -144,17 +144,6 @@ pub async fn finish(tx: &mut Tx<'_>, ids: &[i64]) -> Result<()> {
     on_each(tx, &SQL, &[], ids).await
 }
 
-/// The link is not in the way any more: from `due` on the bytes are looked at.
-///
-/// # Errors
-/// Those of the database.
-pub async fn turn_to_bytes(tx: &mut Tx<'_>, ids: &[i64], due: Timestamp) -> Result<()> {
-    static SQL: LazyLock<String> = LazyLock::new(|| {
-        format!("UPDATE reviews SET repository_id = NULL, due_at = ?1, leased_until = 0 WHERE id IN ({})", places(2))
-    });
-    on_each(tx, &SQL, &[&due], ids).await
-}
-
 /// To be looked at again from `due` on.
 ///
 /// # Errors
