@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use moka::future::Cache;
+use hashbrown::DefaultHashBuilder;
 use moka::ops::compute::{CompResult, Op};
+use moka::{future, sync};
 use parking_lot::{Mutex, RwLock};
 use wharf_db::catalog::projects;
 use wharf_db::identity::{accounts as rows, epoch, subjects, tokens};
@@ -18,12 +19,15 @@ use crate::account::{Account, Grant, Token, Touched};
 use crate::limit::Limit;
 use crate::{Pattern, Role, ServerRole, Subject, secret};
 
+/// What every request asks, so that asking costs no more than it must.
+type Cache<K, V> = sync::Cache<K, V, DefaultHashBuilder>;
+
 /// Reads accounts and projects, and keeps what it read until the epoch moves on.
 pub(crate) struct Accounts {
     db: Db,
     epochs: Epochs,
-    by_id: Cache<i64, Arc<Account>>,
-    by_login: Cache<SubjectName, Known<i64>>,
+    by_id: future::Cache<i64, Arc<Account>, DefaultHashBuilder>,
+    by_login: Cache<Box<str>, Arc<Account>>,
     by_secret: Cache<[u8; 32], Known<(i64, i64)>>,
     projects: Cache<ProjectName, Known<Project>>,
     public: Mutex<Option<Known<Arc<HashSet<ProjectName>>>>>,
@@ -44,13 +48,19 @@ pub(crate) struct Project {
 
 impl Accounts {
     pub(crate) fn new(db: Db) -> Self {
+        const MOST: u64 = 20_000;
+        const IDLE: Duration = Duration::from_secs(3600);
         fn cache<K: std::hash::Hash + Eq + Send + Sync + 'static, V: Clone + Send + Sync + 'static>() -> Cache<K, V> {
-            Cache::builder().max_capacity(20_000).time_to_idle(Duration::from_secs(3600)).build()
+            sync::Cache::builder()
+                .max_capacity(MOST)
+                .time_to_idle(IDLE)
+                .build_with_hasher(DefaultHashBuilder::default())
         }
+        let by_id = future::Cache::builder().max_capacity(MOST).time_to_idle(IDLE);
         Self {
             epochs: Epochs::new(db.clone()),
             db,
-            by_id: cache(),
+            by_id: by_id.build_with_hasher(DefaultHashBuilder::default()),
             by_login: cache(),
             by_secret: cache(),
             projects: cache(),
@@ -100,17 +110,19 @@ impl Accounts {
 
     /// The user or robot who signs in with this name. Names that do not exist are not kept: anybody can invent them.
     pub(crate) async fn by_login(&self, name: &str, epoch: i64) -> Result<Option<Arc<Account>>, Error> {
-        let Ok(name) = SubjectName::from_str(name) else { return Ok(None) };
-        if let Some(known) = self.by_login.get(&name).await
-            && known.epoch >= epoch
-        {
-            return self.by_id(known.value, epoch).await;
+        if let Some(account) = self.by_login.get(name).filter(|account| account.epoch >= epoch) {
+            return Ok(Some(account));
         }
-        let Some(id) = self.db.read(&name, |tx, name| Box::pin(rows::by_login(tx, name))).await? else {
+        let Ok(subject) = SubjectName::from_str(name) else { return Ok(None) };
+        let Some(id) = self.db.read(&subject, |tx, name| Box::pin(rows::by_login(tx, name))).await? else {
             return Ok(None);
         };
-        self.by_login.insert(name, Known { epoch, value: id }).await;
-        self.by_id(id, epoch).await
+        let account = self.by_id(id, epoch).await?;
+        // Between the two reads it may have got another name.
+        if let Some(account) = account.as_ref().filter(|account| account.subject.name() == name) {
+            self.by_login.insert(name.into(), Arc::clone(account));
+        }
+        Ok(account)
     }
 
     /// Whose secret this is, the id of its row, and whether it was not seen here of late.
@@ -119,7 +131,7 @@ impl Accounts {
         hash: [u8; 32],
         epoch: i64,
     ) -> Result<Option<(Arc<Account>, i64, bool)>, Error> {
-        let known = self.by_secret.get(&hash).await;
+        let known = self.by_secret.get(&hash);
         let fresh = known.is_none();
         let known = known.filter(|known| known.epoch >= epoch).map(|known| known.value);
         let found = match known {
@@ -127,7 +139,7 @@ impl Accounts {
             None => {
                 let found = self.db.read(&hash, |tx, hash| Box::pin(tokens::by_hash(tx, hash))).await?;
                 if let Some(value) = found {
-                    self.by_secret.insert(hash, Known { epoch, value }).await;
+                    self.by_secret.insert(hash, Known { epoch, value });
                 }
                 found
             }
@@ -138,16 +150,20 @@ impl Accounts {
 
     /// The project, if it exists. Missing ones are not kept: they may be created without a new epoch.
     pub(crate) async fn project(&self, name: &ProjectName, epoch: i64) -> Result<Option<Project>, Error> {
-        if let Some(known) = self.projects.get(name).await
+        if let Some(known) = self.projects.get(name)
             && known.epoch >= epoch
         {
             return Ok(Some(known.value));
         }
+        Box::pin(self.load_project(name, epoch)).await
+    }
+
+    async fn load_project(&self, name: &ProjectName, epoch: i64) -> Result<Option<Project>, Error> {
         let Some(row) = self.db.read(name, |tx, name| Box::pin(projects::find(tx, name))).await? else {
             return Ok(None);
         };
         let value = Project { public: row.public };
-        self.projects.insert(name.clone(), Known { epoch, value }).await;
+        self.projects.insert(name.clone(), Known { epoch, value });
         Ok(Some(value))
     }
 
@@ -203,7 +219,7 @@ fn account(epoch: i64, row: rows::Account) -> Account {
 }
 
 /// Reads the epoch. On SQLite only when it may have changed; on PostgreSQL one query answers every request that came before it
-/// was sent.
+/// was sent. Reads are on the heap, so that they are no part of every request's task.
 struct Epochs {
     db: Db,
     known: RwLock<Option<(Mark, i64)>>,
@@ -225,8 +241,17 @@ impl Epochs {
 
     async fn current(&self) -> Result<i64, Error> {
         if self.db.engine() == Engine::Sqlite {
-            return self.of_this_process().await;
+            if let Some((mark, epoch)) = *self.known.read()
+                && self.db.stands(&mark)
+            {
+                return Ok(epoch);
+            }
+            return Box::pin(self.of_this_process()).await;
         }
+        Box::pin(self.of_all()).await
+    }
+
+    async fn of_all(&self) -> Result<i64, Error> {
         let arrived = self.started.load(Ordering::SeqCst);
         let mut last = self.last.lock().await;
         if last.number > arrived {
@@ -240,11 +265,6 @@ impl Epochs {
     }
 
     async fn of_this_process(&self) -> Result<i64, Error> {
-        if let Some((mark, epoch)) = *self.known.read()
-            && self.db.stands(&mark)
-        {
-            return Ok(epoch);
-        }
         let mark = self.db.mark(&Watched::Identities);
         let epoch = self.read().await?;
         // One who is slow may put an older state in the place of a newer one, but that does not stand.

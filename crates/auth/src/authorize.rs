@@ -103,7 +103,7 @@ impl Auth {
             return Ok(Asker { identity, account: Some(Arc::clone(account)), epoch });
         }
         let id = account.subject.id().unwrap_or_default();
-        let now = self.0.accounts.by_id(id, epoch).await?.filter(|now| !now.disabled);
+        let now = Box::pin(self.0.accounts.by_id(id, epoch)).await?.filter(|now| !now.disabled);
         let now = now.filter(|now| now.honours(&identity.credential, account.generation, self.0.clock.now()));
         Ok(Asker { identity, account: Some(now.ok_or(Refused::SignIn { scope: None })?), epoch })
     }

@@ -134,7 +134,8 @@ impl Auth {
         if known.is_some() {
             return Ok(known);
         }
-        let account = self.0.accounts.by_id(holder.id, epoch).await?;
+        // On the heap, so that it is no part of every request's task.
+        let account = Box::pin(self.0.accounts.by_id(holder.id, epoch)).await?;
         verified.account.store(account.clone());
         Ok(account)
     }

@@ -76,7 +76,8 @@ impl Core {
                 }
             })
         });
-        let (row, marks) = found.await?;
+        // On the heap: most find a copy, and their tasks need not be as large as a read.
+        let (row, marks) = Box::pin(found).await?;
         let blob = Arc::new(Blob::from(row));
         if let Some(marks) = marks {
             self.inner.blobs.keep(key, &blob, marks, blob.place.bytes_here());

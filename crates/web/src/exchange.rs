@@ -22,6 +22,7 @@ use crate::App;
 use crate::app::Target;
 use crate::config::Timeouts;
 use crate::listener::activity::{Activity, Order};
+use crate::metrics::Last;
 use crate::refusal;
 use crate::request_id::{REQUEST_ID, choose};
 use crate::vantage::Peer;
@@ -37,6 +38,7 @@ pub(crate) struct Connection {
     /// Whether this is one connection too many, for health checks only.
     pub(crate) reserve: bool,
     pub(crate) timeouts: Timeouts,
+    pub(crate) last: Last,
 }
 
 /// Answers one request. The answer's body carries the record of it, which is written when the body has gone.

@@ -7,7 +7,7 @@ mod trail;
 use std::fmt;
 use std::time::Duration;
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -49,6 +49,9 @@ pub(crate) struct Observed {
     pub(crate) operation: &'static str,
     pub(crate) status: u16,
 }
+
+/// Where requests like the last one of a connection are counted: the next one is mostly like it, and need not look.
+pub(crate) type Last = Mutex<Option<(Observed, Counter, Histogram)>>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Kind {
@@ -130,11 +133,20 @@ impl Metrics {
         self.in_flight.inc();
     }
 
-    pub(crate) fn request_ends(&self, observed: &Observed, duration: Duration) {
+    pub(crate) fn request_ends(&self, last: &Last, observed: Observed, duration: Duration) {
         self.in_flight.dec();
-        self.requests.get_or_create(observed).inc();
-        let kind = Kind { format: observed.format, operation: observed.operation };
-        self.durations.get_or_create(&kind).observe(duration.as_secs_f64());
+        let mut last = last.lock();
+        let (_, requests, durations) = match &mut *last {
+            Some(same) if same.0 == observed => same,
+            other => {
+                let kind = Kind { format: observed.format, operation: observed.operation };
+                let requests = self.requests.get_or_create(&observed).clone();
+                let durations = self.durations.get_or_create(&kind).clone();
+                other.insert((observed, requests, durations))
+            }
+        };
+        requests.inc();
+        durations.observe(duration.as_secs_f64());
     }
 
     pub(crate) fn received(&self, bytes: u64) {
@@ -248,7 +260,7 @@ mod tests {
         let metrics = Metrics::default();
         metrics.request_begins();
         let observed = Observed { format: "oci", operation: "pull-manifest", status: 200 };
-        metrics.request_ends(&observed, Duration::from_millis(3));
+        metrics.request_ends(&Last::default(), observed, Duration::from_millis(3));
         let text = metrics.text().unwrap();
         for line in [
             "wharf_http_requests_total{format=\"oci\",operation=\"pull-manifest\",status=\"200\"} 1",

@@ -44,7 +44,7 @@ impl Core {
         match self.find_manifest(target, reference).await? {
             Found::Small(manifest) => Ok(manifest),
             Found::Large((digest, media_type, size)) => {
-                let content = self.large(target, &digest, size).await?;
+                let content = Box::pin(self.large(target, &digest, size)).await?;
                 Ok(Arc::new(Manifest { digest, media_type, content }))
             }
         }
@@ -60,7 +60,8 @@ impl Core {
             return Ok(Found::Small(kept));
         }
         let pull = Pull { db, target, reference };
-        let (served, marks) = db.read(&pull, |tx, pull| Box::pin(read(tx, pull))).await?;
+        // On the heap, here and below: most pulls find a copy, and their tasks need not be as large as a read.
+        let (served, marks) = Box::pin(db.read(&pull, |tx, pull| Box::pin(read(tx, pull)))).await?;
         let manifests::Served { digest, media_type, size, content } = served;
         let Some(content) = content else { return Ok(Found::Large((digest, media_type, size))) };
         let manifest = Arc::new(Manifest { digest, media_type, content: content.into() });
@@ -115,7 +116,7 @@ impl Core {
                 }
             })
         });
-        head.await
+        Box::pin(head).await
     }
 }
 

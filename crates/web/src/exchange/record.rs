@@ -139,7 +139,7 @@ impl Drop for Record {
         let ended = Instant::now();
         let duration = ended.saturating_duration_since(self.began);
         let observed = Observed { format: self.format, operation: self.operation, status: self.status };
-        self.connection.app.metrics().request_ends(&observed, duration);
+        self.connection.app.metrics().request_ends(&self.connection.last, observed, duration);
         self.connection.activity.request_ends(ended);
         self.log(duration);
     }

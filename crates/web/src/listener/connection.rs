@@ -23,6 +23,7 @@ use super::seats::Seat;
 use super::transport::{Stream, Transport};
 use crate::config::Timeouts;
 use crate::exchange::{Connection, answer};
+use crate::metrics::Last;
 use crate::vantage::Peer;
 
 /// What a client gets that speaks plain HTTP where TLS is expected.
@@ -104,6 +105,7 @@ async fn talk(server: &Server, protocol: Protocol, transport: Transport, place: 
         peer: place.peer.clone(),
         reserve: place.seat.reserve,
         timeouts: server.timeouts.clone(),
+        last: Last::default(),
     });
     let service = service_fn(move |request| answer(Arc::clone(&connection), request));
     let transport = TokioIo::new(transport);
