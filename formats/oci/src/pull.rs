@@ -62,7 +62,7 @@ fn unchanged(digest: &Digest) -> Response<Body> {
     response
 }
 
-pub(crate) async fn manifest(call: Call<'_>, head: &Parts) -> Result<Response<Body>, Error> {
+pub(crate) async fn manifest(call: &Call<'_>, head: &Parts) -> Result<Response<Body>, Error> {
     let Op::ReadManifest { name, reference } = call.permit.op() else { return Err(Error::NoSuchEndpoint) };
     let target = Target::new(NAME, name.clone());
     let (digest, media_type, size, body) = match head.method == Method::HEAD {
@@ -77,7 +77,7 @@ pub(crate) async fn manifest(call: Call<'_>, head: &Parts) -> Result<Response<Bo
         }
     };
     let known = is_known(head, &digest);
-    note_manifest(&call, head, known, digest);
+    note_manifest(call, head, known, digest);
     if known {
         return Ok(unchanged(&digest));
     }
@@ -111,7 +111,7 @@ fn note_manifest(call: &Call<'_>, head: &Parts, unchanged: bool, digest: Digest)
     call.core.pulled(&pull, call.context.source());
 }
 
-pub(crate) async fn blob(call: Call<'_>, head: &Parts) -> Result<Response<Body>, Error> {
+pub(crate) async fn blob(call: &Call<'_>, head: &Parts) -> Result<Response<Body>, Error> {
     let Op::ReadBlob { name, digest } = call.permit.op() else { return Err(Error::NoSuchEndpoint) };
     let blob = call.core.blob(&Target::new(NAME, name.clone()), digest).await?;
     if is_known(head, digest) {
@@ -121,7 +121,7 @@ pub(crate) async fn blob(call: Call<'_>, head: &Parts) -> Result<Response<Body>,
         && let Some(link) = call.core.blob_link(&blob).await
         && let Ok(location) = HeaderValue::try_from(link)
     {
-        note_blob(&call, name, *digest);
+        note_blob(call, name, *digest);
         return Ok(elsewhere(digest, location));
     }
     let part = Part::asked(head, || etag(&digest.to_string()), blob.size);
@@ -131,7 +131,7 @@ pub(crate) async fn blob(call: Call<'_>, head: &Parts) -> Result<Response<Body>,
         false => stream(call.core.open_blob(&blob, part.range.clone()).await?),
     };
     if head.method == Method::GET {
-        note_blob(&call, name, *digest);
+        note_blob(call, name, *digest);
     }
     Ok(part_of(&blob, &part, body))
 }
