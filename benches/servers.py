@@ -202,7 +202,9 @@ http {{
         return [shutil.which("nginx") or self.bench.bin / "nginx", "-p", self.dir, "-c", config, "-e", "stderr"]
 
     def place(self, name, content):
-        (self.dir / name).write_bytes(content)
+        path = self.dir / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
 
 
 class Floor(Server):

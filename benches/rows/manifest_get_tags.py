@@ -1,8 +1,8 @@
 """A repository that has been pushed to for years must not be slower than a new one."""
 
-from measure import thousands
+from measure import median, ratios, thousands
 from rows.manifest_get import compare
-from servers import Wharf
+from servers import Nginx, Wharf
 
 TITLE = "GET manifest by one of 100 000 tags of one repository, 16 connections"
 REPO = "bench/tags"
@@ -19,7 +19,19 @@ def run(bench):
     wharf, count = seeded(bench)
     prefix = f"/v2/{REPO}/manifests/v"
     manifest = wharf.get(f"{prefix}000000", wharf.authorization(REPO))
+    nginx = bench.server(Nginx)
+    for number in asked(count):
+        nginx.place(f"tags/v{number:06}", manifest)
     lines = compare(bench, f"GET manifest, {thousands(count)} tags", manifest,
-                    lambda: bench.wrk(wharf, prefix, wharf.authorization(REPO), spread=(count,)))
-    lines[0].note += "; a thousand of the tags in turn; distribution's repository has one tag"
+                    lambda: bench.wrk(wharf, prefix, wharf.authorization(REPO), spread=(count,)),
+                    {"in turn": lambda: bench.wrk(nginx, "/tags/v", spread=(count,))})
+    rate = lines[0]
+    part = ratios(rate.samples["wharf"], rate.samples["in turn"])
+    rate.note += (f"; a thousand of the tags in turn, distribution's repository has one tag, and nginx one file: asked for as many"
+                  f" files in turn it reaches {median(rate.samples['in turn']):.0f} req/s, and Wharf {part:.0%} of that")
     return lines
+
+
+def asked(count):
+    """The numbers that lua/report.lua asks for."""
+    return range(0, count, max(1, count // 1000))

@@ -55,7 +55,7 @@ impl Default for Collection {
             grace: Duration::from_secs(24 * 60 * 60),
             wait: Duration::from_secs(15 * 60),
             batch: 256,
-            rate: 8000,
+            rate: 6500,
             byte_rate: 4 << 30,
         }
     }

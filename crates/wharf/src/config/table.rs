@@ -318,7 +318,7 @@ pub(crate) static SETTINGS: &[Setting] = &[
         "How long the bytes of a collected blob stay in the storage, for pulls under way.",
     ),
     setting("collection.batch", Number, Is("256"), "How many reviews the collector takes at once."),
-    setting("collection.rate", Number, Is("8000"), "The most rows a second that the collector looks at."),
+    setting("collection.rate", Number, Is("6500"), "The most rows a second that the collector looks at."),
     setting(
         "collection.byte_rate",
         Size,
