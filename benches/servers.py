@@ -184,6 +184,7 @@ class Nginx(Server):
     """Files of the same bytes: what a static server can do on this machine."""
     name = "nginx"
     ready_path = "/ready"
+    log = "off"
 
     def command(self):
         (self.dir / "ready").write_text("ready")
@@ -192,7 +193,7 @@ class Nginx(Server):
 error_log stderr; pid {self.dir}/nginx.pid;
 events {{ worker_connections 512; }}
 http {{
-  access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000000; open_file_cache max=1000;
+  access_log {self.log}; sendfile on; tcp_nopush on; keepalive_requests 1000000000; open_file_cache max=1000;
   client_body_temp_path {self.dir}/t1; proxy_temp_path {self.dir}/t2; fastcgi_temp_path {self.dir}/t3;
   uwsgi_temp_path {self.dir}/t4; scgi_temp_path {self.dir}/t5;
   default_type {MANIFEST};
@@ -205,6 +206,12 @@ http {{
         path = self.dir / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
+
+
+class LoggingNginx(Nginx):
+    """Nginx that writes down every request, as Wharf does, many at once."""
+    name = "nginx-logging"
+    log = "access.log combined buffer=64k flush=1s"
 
 
 class Floor(Server):

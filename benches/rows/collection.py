@@ -4,7 +4,6 @@ import hashlib
 import http.client
 import os
 import re
-import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -46,7 +45,7 @@ def run(bench):
     slower = Line("push p99 meanwhile", "ms", meanwhile, bar="up by < 20 %", met=growth < .2, ratio=f"{growth:+.0%}",
                   note=f"alone {alone:.1f} ms; medians of {ALONE} and of {len(loads)} runs of {bench.seconds} s, the worst {worst:.1f} ms;"
                        f" alone the pushes keep the server's core {middle(before, 'busy'):.0%} busy ({middle(before, 'rate'):.0f} images/s), with the"
-                       f" collection it is {middle(loads, 'busy'):.0%} ({middle(loads, 'rate'):.0f}); 1 MB into new pages takes {new_pages(bench):.1f} ms of it")
+                       f" collection it is {middle(loads, 'busy'):.0%} ({middle(loads, 'rate'):.0f})")
     return [gone, slower]
 
 
@@ -67,19 +66,6 @@ def push(bench, server):
     load = bench.load(server, "push", repo="bench/push", conns=8, size=1_000_000, time=f"{bench.seconds}s",
                       n=bench.size(100_000, 40))
     return load | {"busy": (server.cpu_ticks() - before) / TICKS / (time.monotonic() - begin)}
-
-
-def new_pages(bench, count=200):
-    """Milliseconds of processor time that the kernel needs to write a new file of 1 MB into its page cache. On a machine whose
-    memory is lent to it page by page this is most of what a push costs."""
-    folder, content = bench.work / "pages", os.urandom(1_000_000)
-    folder.mkdir()
-    begin = time.process_time()
-    for number in range(count):
-        (folder / str(number)).write_bytes(content)
-    spent = time.process_time() - begin
-    shutil.rmtree(folder)
-    return spent / count * 1e3
 
 
 def seed(server, count):

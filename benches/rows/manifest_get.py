@@ -1,7 +1,7 @@
 """The road of every pull and every pod start: tag to manifest."""
 
 from measure import line, median, ratios
-from servers import Distribution, Floor, Nginx, Wharf
+from servers import Distribution, Floor, LoggingNginx, Nginx, Wharf
 
 TITLE = "GET manifest by tag, 16 connections; Wharf with a Bearer token, the others open"
 REPO = "bench/app"
@@ -34,10 +34,11 @@ def run(bench):
 
 
 def compare(bench, name, manifest, get_from_wharf, beside=None):
-    """Our GET beside distribution's of an image of the same shape and nginx's of the same bytes."""
-    distribution, nginx = bench.server(Distribution), bench.server(Nginx)
+    """Our GET beside distribution's of an image of the same shape and nginx's of the same bytes, without a log and with one."""
+    distribution, nginx, logging = (bench.server(kind) for kind in (Distribution, Nginx, LoggingNginx))
     distribution.seed("seed-image", REPO, n=8, size=1000)
     nginx.place("manifest", manifest)
+    logging.place("manifest", manifest)
     floor = Floor(bench)
     floor.place(manifest)
     floor.start()
@@ -45,6 +46,7 @@ def compare(bench, name, manifest, get_from_wharf, beside=None):
         "wharf": get_from_wharf,
         "distribution": lambda: bench.wrk(distribution, LATEST),
         "limit": lambda: bench.wrk(nginx, "/manifest"),
+        "logging": lambda: bench.wrk(logging, "/manifest"),
         "floor": lambda: bench.wrk(floor, "/manifest", "Bearer any"),
     } | (beside or {}))
     floor.remove()
@@ -56,6 +58,9 @@ def compare(bench, name, manifest, get_from_wharf, beside=None):
     floor_of_limit = ratios(rate.samples["floor"], rate.samples["limit"])
     rate.note = (f"hyper alone, with the same bytes and one look for a header: {median(rate.samples['floor']):.0f} req/s,"
                  f" {floor_of_limit:.0%} of nginx; Wharf is {of_floor:.0%} of that")
+    of_logging = ratios(rate.samples["wharf"], rate.samples["logging"])
+    rate.note += (f"; nginx that logs every request, as Wharf does, reaches {median(rate.samples['logging']):.0f} req/s, and Wharf"
+                  f" {of_logging:.0%} of that")
     p99 = line(f"{name}, p99", "ms", "p99_ms", results, bar="< 1.5 ms")
     p99.met = p99.wharf < 1.5
     return [rate, p99]
