@@ -122,26 +122,3 @@ impl Accesses {
         }
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use wharf_auth::Identity;
-
-    use super::line::Outcome;
-    use super::*;
-
-    #[test]
-    fn lines_of_one_millisecond_are_in_the_order_in_which_they_were_noted() {
-        let (accesses, now) = (Accesses::new(1_000), Timestamp::from_millis(1_000));
-        let nobody = Identity::nobody(now);
-        let names: Vec<_> = (0..200).map(|number| format!("v{number}")).collect();
-        for name in &names {
-            let seen = Seen::new(&nobody, "login", Outcome::Failed(404), Source::default());
-            accesses.note(&seen.about(Some(name), None), now);
-        }
-        let mut pending = Pending::default();
-        accesses.take(&mut pending, now);
-        let rows = pending.batches().flat_map(|batch| batch.iter());
-        assert_eq!(rows.map(|row| row.subject.clone().unwrap()).collect::<Vec<_>>(), names);
-    }
-}

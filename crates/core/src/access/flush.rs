@@ -24,13 +24,6 @@ pub(super) struct Pending {
     reported: u64,
 }
 
-#[cfg(test)]
-impl Pending {
-    pub(super) fn batches(&self) -> impl Iterator<Item = &Vec<Access>> {
-        self.batches.iter().map(Arc::as_ref)
-    }
-}
-
 impl Core {
     /// Writes down what was noted until now.
     ///
@@ -107,7 +100,7 @@ impl Accesses {
         Ok(())
     }
 
-    pub(super) fn take(&self, pending: &mut Pending, now: Timestamp) {
+    fn take(&self, pending: &mut Pending, now: Timestamp) {
         let mut lines: Vec<Line> = Vec::new();
         for part in &self.parts {
             lines.extend(std::mem::take(&mut *part.lock()));
@@ -141,5 +134,28 @@ fn report(dropped: u64, now: Timestamp) -> Access {
         outcome: "failed".to_owned(),
         detail: Some("there was no room for what was read, signed in or refused".to_owned()),
         ..Access::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wharf_auth::Identity;
+
+    use super::super::line::{Outcome, Seen, Source};
+    use super::*;
+
+    #[test]
+    fn lines_of_one_millisecond_are_in_the_order_in_which_they_were_noted() {
+        let (accesses, now) = (Accesses::new(1_000), Timestamp::from_millis(1_000));
+        let nobody = Identity::nobody(now);
+        let names: Vec<_> = (0..200).map(|number| format!("v{number}")).collect();
+        for name in &names {
+            let seen = Seen::new(&nobody, "login", Outcome::Failed(404), Source::default());
+            accesses.note(&seen.about(Some(name), None), now);
+        }
+        let mut pending = Pending::default();
+        accesses.take(&mut pending, now);
+        let rows = pending.batches.iter().flat_map(|batch| batch.iter());
+        assert_eq!(rows.map(|row| row.subject.clone().unwrap()).collect::<Vec<_>>(), names);
     }
 }
