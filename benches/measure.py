@@ -121,6 +121,12 @@ class Bench:
         return results
 
 
+def worked(server):
+    """Seconds of processor time that a server and its database have had until now."""
+    programs = [server, getattr(server, "cluster", None)]
+    return sum(program.cpu_ticks() for program in programs if program) / os.sysconf("SC_CLK_TCK")
+
+
 def median(values):
     return statistics.median(values) if values else None
 

@@ -18,9 +18,9 @@ def run(bench):
     sha256 = ["openssl", "dgst", "-sha256"] if shutil.which("openssl") else ["sha256sum"]
 
     def limit():
-        before, begin = worked(), time.perf_counter()
+        before, begin = of_children(), time.perf_counter()
         dd = bench.run(["sh", "-c", f"dd if={source} of={target} bs=1M conv=fsync 2>&1"], 600)
-        busy.append((worked() - before) / (time.perf_counter() - begin))
+        busy.append((of_children() - before) / (time.perf_counter() - begin))
         singles["dd"].append(size / 1e6 / float(re.search(r"([\d.e-]+) s,", dd)[1]))
         singles["sha256"].append(size / 1e6 / bench.seconds_of(sha256 + [source]))
         target.unlink()
@@ -45,7 +45,7 @@ def run(bench):
     return [rate]
 
 
-def worked():
+def of_children():
     """Seconds of processor time of the programs that have ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime

@@ -7,7 +7,7 @@ import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from measure import Line, median, thousands
+from measure import Line, median, thousands, worked
 from servers import Wharf
 
 TITLE = "100 000 blobs that no manifest names, collected while images are pushed; push p99 with and without"
@@ -16,7 +16,6 @@ SIZE = 20_000  # more than a row holds, so that each has an object
 CLIENTS = 32  # their syncs are shared
 ALONE = 5  # runs before
 AGE = 62  # seconds; a link must be a minute old before it is looked at
-TICKS = os.sysconf("SC_CLK_TCK")
 AT_ONCE = {"WHARF_RETENTION_UNREFERENCED": "1s", "WHARF_COLLECTION_GRACE": "0s", "WHARF_COLLECTION_WAIT": "0s"}
 
 
@@ -62,10 +61,10 @@ class Collecting(Wharf):
 
 def push(bench, server):
     """Pushes for a while, and says how busy the server's core was."""
-    before, begin = server.cpu_ticks(), time.monotonic()
+    before, begin = worked(server), time.monotonic()
     load = bench.load(server, "push", repo="bench/push", conns=8, size=1_000_000, time=f"{bench.seconds}s",
                       n=bench.size(100_000, 40))
-    return load | {"busy": (server.cpu_ticks() - before) / TICKS / (time.monotonic() - begin)}
+    return load | {"busy": (worked(server) - before) / (time.monotonic() - begin)}
 
 
 def seed(server, count):

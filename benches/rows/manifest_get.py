@@ -58,9 +58,12 @@ def compare(bench, name, manifest, get_from_wharf, beside=None):
     floor_of_limit = ratios(rate.samples["floor"], rate.samples["limit"])
     rate.note = (f"hyper alone, with the same bytes and one look for a header: {median(rate.samples['floor']):.0f} req/s,"
                  f" {floor_of_limit:.0%} of nginx; Wharf is {of_floor:.0%} of that")
-    of_logging = ratios(rate.samples["wharf"], rate.samples["logging"])
-    rate.note += (f"; nginx that logs every request, as Wharf does, reaches {median(rate.samples['logging']):.0f} req/s, and Wharf"
-                  f" {of_logging:.0%} of that")
+    rate.note += f"; nginx that logs every request, as Wharf does, reaches {reached(rate, 'logging')}"
     p99 = line(f"{name}, p99", "ms", "p99_ms", results, bar="< 1.5 ms")
     p99.met = p99.wharf < 1.5
     return [rate, p99]
+
+
+def reached(rate, who):
+    part = ratios(rate.samples["wharf"], rate.samples[who])
+    return f"{median(rate.samples[who]):.0f} req/s, and Wharf {part:.0%} of that"
