@@ -1,7 +1,7 @@
-//! Writing log lines a few thousand at a time.
+//! Writing log lines a few hundred at a time.
 //!
 //! A `write` for every request costs as much as reading a manifest. Here a request leaves its line in a buffer, and a thread
-//! writes the buffer once in a while. Errors are written before the one who reports them goes on, with everything before them.
+//! writes the buffer when there is enough in it, or after a while. Errors are written before the one who reports them goes on, with everything before them.
 //! A process that is killed takes the lines of the last moment along; one that panics or stops does not.
 //! (tracing-appender's writer is woken for every line, and writes every line on its own.)
 
@@ -14,8 +14,9 @@ use std::time::Duration;
 use tracing::{Level, Metadata};
 use tracing_subscriber::fmt::MakeWriter;
 
-/// How long lines wait for others.
+/// How long lines wait for others, and how many bytes of them do. Writing more at a time takes so long that requests notice.
 const GATHER: Duration = Duration::from_millis(20);
+const ENOUGH: usize = 64 * 1024;
 /// Bytes that wait when whoever reads the log does not. Lines beyond them are counted and dropped; requests are not held up.
 const MOST: usize = 8 * 1024 * 1024;
 /// A buffer that has grown beyond this is given back when it was written.
@@ -47,6 +48,8 @@ struct Shared<W> {
 #[derive(Default)]
 struct Waiting {
     lines: Vec<u8>,
+    /// Where the next lines go while these are written.
+    spare: Vec<u8>,
     dropped: u64,
     stopped: bool,
 }
@@ -104,7 +107,8 @@ impl<W: Write> Shared<W> {
                 woken.unwrap_or_else(PoisonError::into_inner).stopped
             };
             if !stopped {
-                thread::sleep(GATHER);
+                let few = |waiting: &mut Waiting| waiting.lines.len() < ENOUGH && !waiting.stopped;
+                drop(self.wake.wait_timeout_while(held(&self.waiting), GATHER, few));
             }
             self.flush(&mut held(&self.out));
             if stopped {
@@ -120,12 +124,13 @@ impl<W: Write> Shared<W> {
             waiting.dropped += 1;
             return;
         }
-        let first = waiting.lines.is_empty();
+        let before = waiting.lines.len();
         waiting.lines.extend_from_slice(line);
+        let wakes = before == 0 || (before < ENOUGH && waiting.lines.len() >= ENOUGH);
         drop(waiting);
         if at_once {
             self.flush(&mut held(&self.out));
-        } else if first {
+        } else if wakes {
             self.wake.notify_one();
         }
     }
@@ -134,7 +139,8 @@ impl<W: Write> Shared<W> {
     fn flush(&self, out: &mut W) {
         let (mut lines, dropped) = {
             let mut waiting = held(&self.waiting);
-            (mem::take(&mut waiting.lines), mem::take(&mut waiting.dropped))
+            let room = mem::take(&mut waiting.spare);
+            (mem::replace(&mut waiting.lines, room), mem::take(&mut waiting.dropped))
         };
         // There is nobody to tell that the log cannot be written.
         let _ = out.write_all(&lines);
@@ -145,10 +151,7 @@ impl<W: Write> Shared<W> {
         let _ = out.flush();
         if lines.capacity() <= KEPT {
             lines.clear();
-            let mut waiting = held(&self.waiting);
-            if waiting.lines.capacity() == 0 {
-                waiting.lines = lines;
-            }
+            held(&self.waiting).spare = lines;
         }
     }
 }
