@@ -8,6 +8,7 @@ use wharf_types::{ProjectName, Timestamp};
 
 use crate::identity::Credential;
 use crate::limit::Limit;
+use crate::proof::Proven;
 use crate::{Pattern, Role, ServerRole, ServerVerb, Subject, Verb};
 
 /// What is known about a user or robot in one state of identities.
@@ -19,6 +20,7 @@ pub(crate) struct Account {
     pub(crate) disabled: bool,
     /// PHC string, or a bcrypt hash as it was imported.
     pub(crate) password: Option<String>,
+    pub(crate) proven: Proven,
     pub(crate) server_roles: Vec<ServerRole>,
     /// Own grants and those through groups.
     pub(crate) grants: HashMap<ProjectName, Vec<Grant>>,

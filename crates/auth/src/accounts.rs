@@ -17,6 +17,7 @@ use wharf_types::{ProjectName, SubjectName};
 
 use crate::account::{Account, Grant, Token, Touched};
 use crate::limit::Limit;
+use crate::proof::Proven;
 use crate::{Pattern, Role, ServerRole, Subject, secret};
 
 /// What every request asks, so that asking costs no more than it must.
@@ -108,9 +109,14 @@ impl Accounts {
         })
     }
 
+    /// As [`Accounts::by_login`], if there is a copy.
+    pub(crate) fn known_login(&self, name: &str, epoch: i64) -> Option<Arc<Account>> {
+        self.by_login.get(name).filter(|account| account.epoch >= epoch)
+    }
+
     /// The user or robot who signs in with this name. Names that do not exist are not kept: anybody can invent them.
     pub(crate) async fn by_login(&self, name: &str, epoch: i64) -> Result<Option<Arc<Account>>, Error> {
-        if let Some(account) = self.by_login.get(name).filter(|account| account.epoch >= epoch) {
+        if let Some(account) = self.known_login(name, epoch) {
             return Ok(Some(account));
         }
         let Ok(subject) = SubjectName::from_str(name) else { return Ok(None) };
@@ -210,6 +216,7 @@ fn account(epoch: i64, row: rows::Account) -> Account {
         generation: row.generation,
         disabled: row.disabled,
         password: row.password,
+        proven: Proven::default(),
         server_roles: row.server_roles.iter().filter_map(|role| ServerRole::from_str(role).ok()).collect(),
         grants,
         tokens: row.tokens.into_iter().map(token).collect(),

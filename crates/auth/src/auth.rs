@@ -2,16 +2,16 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
-use hashbrown::DefaultHashBuilder;
-use moka::sync::Cache;
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
 use wharf_db::Db;
 use wharf_types::Clock;
 
 use crate::accounts::Accounts;
 use crate::jwt::{Kind, Signer};
 use crate::password::Passwords;
+use crate::proof::Proofs;
 use crate::throttle::Throttle;
 use crate::tokens::Verified;
 use crate::usage::Usage;
@@ -20,6 +20,8 @@ use crate::{Config, InstanceKey};
 /// Bytes of remembered registry tokens, and what one has beside its text, roughly.
 const VERIFIED_BYTES: u64 = 16 * 1024 * 1024;
 const VERIFIED_OVERHEAD: usize = 512;
+/// How many there is room for at the beginning.
+const VERIFIED_AT_FIRST: usize = 256;
 
 /// Authenticates, authorizes, and manages those it does that for. Clones share everything.
 #[derive(Clone)]
@@ -31,11 +33,22 @@ pub(crate) struct Inner {
     pub(crate) config: Config,
     pub(crate) accounts: Accounts,
     pub(crate) passwords: Passwords,
+    pub(crate) proofs: Proofs,
     pub(crate) usage: Usage,
     pub(crate) registry: Signer,
     pub(crate) refresh: Signer,
     /// Registry tokens whose signature was checked, by their text: hashing it cryptographically costs more than finding it.
-    pub(crate) verified: Cache<Arc<str>, Arc<Verified>, DefaultHashBuilder>,
+    /// Their time is asked at every use; those that have ended go when there is no more room.
+    pub(crate) verified: Cache<Box<str>, Arc<Verified>, VerifiedWeight>,
+}
+
+#[derive(Clone)]
+pub(crate) struct VerifiedWeight;
+
+impl Weighter<Box<str>, Arc<Verified>> for VerifiedWeight {
+    fn weight(&self, text: &Box<str>, _: &Arc<Verified>) -> u64 {
+        (text.len() + VERIFIED_OVERHEAD) as u64
+    }
 }
 
 impl Auth {
@@ -45,14 +58,11 @@ impl Auth {
         Self(Arc::new(Inner {
             accounts: Accounts::new(db.clone()),
             passwords: Passwords::new(config.hashing, Throttle::new(config.throttle)),
+            proofs: Proofs::new(),
             usage: Usage::default(),
             registry: Signer::new(key, Kind::Registry, &config.service),
             refresh: Signer::new(key, Kind::Refresh, &config.service),
-            verified: Cache::builder()
-                .max_capacity(VERIFIED_BYTES)
-                .weigher(|text: &Arc<str>, _| u32::try_from(text.len() + VERIFIED_OVERHEAD).unwrap_or(u32::MAX))
-                .time_to_live(config.registry_token_ttl.max(Duration::from_secs(1)))
-                .build_with_hasher(DefaultHashBuilder::default()),
+            verified: Cache::with_weighter(VERIFIED_AT_FIRST, VERIFIED_BYTES, VerifiedWeight),
             db,
             clock,
             config,

@@ -37,8 +37,11 @@ impl Auth {
             Presented::Basic { user, password } if secret::is_secret(password) => {
                 Box::pin(self.by_secret(Some(user), password, from, epoch, now)).await
             }
-            // What follows a password is large, and would be a part of every request's task.
-            Presented::Basic { user, password } => Box::pin(self.by_password(user, password, from, epoch, now)).await,
+            Presented::Basic { user, password } => match self.by_proof(user, password, epoch, now) {
+                Some(identity) => identity,
+                // What follows a password is large, and would be a part of every request's task.
+                None => Box::pin(self.by_password(user, password, from, epoch, now)).await,
+            },
         }
     }
 
@@ -68,6 +71,12 @@ impl Auth {
         }
     }
 
+    /// Who showed this password a moment ago.
+    fn by_proof(&self, user: &str, password: &str, epoch: i64, now: Timestamp) -> Option<Result<Identity, Rejected>> {
+        let account = self.0.accounts.known_login(user, epoch)?;
+        self.0.proofs.hold(&account, password, now).then(|| self.password_identity(account, epoch, now))
+    }
+
     async fn by_password(
         &self,
         user: &str,
@@ -81,6 +90,7 @@ impl Auth {
         let attempt = Attempt { user, password, stored };
         let right = self.0.passwords.verify(attempt, Guess::at_password(user, from, now)).await?;
         let account = account.ok_or(Rejected::BadCredentials)?;
+        self.0.proofs.keep(&account, password, now);
         if let Some(better) = right.rehashed {
             self.keep_better_hash(&account, better).await;
         }

@@ -22,6 +22,7 @@ mod limit;
 mod password;
 mod pattern;
 mod permit;
+mod proof;
 mod refusal;
 mod role;
 mod scope;

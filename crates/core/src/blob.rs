@@ -16,7 +16,7 @@ pub(crate) use checked::WrongReads;
 use checked::checked;
 
 use crate::actor::about;
-use crate::kept::{Marks, key_of};
+use crate::kept::{Key, Marks, Place};
 use crate::repository::Target;
 use crate::{Actor, Core, Error, Result};
 
@@ -60,7 +60,7 @@ impl Core {
     /// [`Error::RepositoryUnknown`], [`Error::BlobUnknown`].
     pub async fn blob(&self, target: &Target, digest: &Digest) -> Result<Arc<Blob>> {
         let db = &self.inner.db;
-        let key = key_of(target, digest);
+        let key = Key::new(target, Place::Digest(digest));
         if let Some(kept) = self.inner.blobs.get(db, &key) {
             return Ok(kept);
         }
@@ -80,7 +80,7 @@ impl Core {
         let (row, marks) = Box::pin(found).await?;
         let blob = Arc::new(Blob::from(row));
         if let Some(marks) = marks {
-            self.inner.blobs.keep(key, &blob, marks, blob.place.bytes_here());
+            self.inner.blobs.keep(&key, &blob, marks, blob.place.bytes_here());
         }
         Ok(blob)
     }

@@ -10,7 +10,7 @@ use wharf_db::catalog::{manifests, tags};
 use wharf_db::{Subject, Tx};
 use wharf_types::{Digest, Reference, Tag};
 
-use crate::kept::{Marks, key};
+use crate::kept::{Key, Marks, Place};
 use crate::manifest::media;
 use crate::repository::Target;
 use crate::{Core, Error, Result};
@@ -111,14 +111,15 @@ impl Core {
             [after.map(Digest::to_string).unwrap_or_default(), artifact_type.unwrap_or_default().into()];
         // The type comes last, because a client may write anything there.
         let filtered = artifact_type.is_some();
-        let key = key(target, &format!("{subject} {after_text} {limit} {filtered} {type_text}"));
+        let asked = format!("{subject} {after_text} {limit} {filtered} {type_text}");
+        let key = Key::new(target, Place::Named(&asked));
         if let Some(kept) = self.inner.referrers.get(&self.inner.db, &key) {
             return Ok(kept);
         }
         let marks = self.referrer_marks(target, subject).await?;
         let page = Arc::new(self.read_referrers(target, subject, artifact_type, after, limit).await?);
         if let Some(marks) = marks {
-            self.inner.referrers.keep(key, &page, marks, page.size());
+            self.inner.referrers.keep(&key, &page, marks, page.size());
         }
         Ok(page)
     }

@@ -23,6 +23,7 @@ pub enum Subject<'a> {
 
 /// The state of a [`Subject`] at one moment. It stands until something begins to change it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "testing", derive(Default))]
 pub struct Mark {
     pub(crate) counter: u32,
     pub(crate) count: u64,

@@ -11,6 +11,7 @@ wharf_db::on_both_engines! {
     a_password_signs_its_owner_in,
     an_unknown_name_and_a_wrong_password_get_one_answer,
     a_verified_password_does_not_outlive_a_change,
+    beside_a_password_that_was_right_others_stay_wrong,
     a_disabled_user_is_refused_at_once_and_let_in_again,
     a_deleted_user_is_unknown,
     a_personal_token_signs_in_by_basic_and_bearer,
@@ -74,6 +75,23 @@ async fn a_verified_password_does_not_outlive_a_change(db: Db) {
     world.auth.set_password(&system(), &Origin::default(), &name("ann"), "another horse").await.unwrap();
     assert_eq!(why(world.basic("ann", PASSWORD).await), "bad");
     assert_eq!(why(world.basic("ann", "another horse").await), "accepted");
+}
+
+async fn beside_a_password_that_was_right_others_stay_wrong(db: Db) {
+    let world = World::new(db);
+    world.user("ann").await;
+    world.user("bob").await;
+    world.auth.set_password(&system(), &Origin::default(), &name("bob"), "another horse").await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(why(world.basic("ann", PASSWORD).await), "accepted");
+        assert_eq!(why(world.basic("bob", "another horse").await), "accepted");
+        assert_eq!(why(world.basic("ann", "another horse").await), "bad");
+        assert_eq!(why(world.basic("bob", PASSWORD).await), "bad");
+        assert_eq!(why(world.basic("ann", &PASSWORD[..PASSWORD.len() - 1]).await), "bad");
+    }
+    // Long after it was proven it is looked for elsewhere, and found.
+    world.pass(Duration::from_secs(3600));
+    assert_eq!(why(world.basic("ann", PASSWORD).await), "accepted");
 }
 
 async fn a_disabled_user_is_refused_at_once_and_let_in_again(db: Db) {

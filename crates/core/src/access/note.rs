@@ -23,7 +23,8 @@ impl Core {
                 Ok(identity)
             }
             Err(rejected) => {
-                self.turned_away(presented, &rejected, source).await;
+                // On the heap, so that it does not make the task of every request larger.
+                Box::pin(self.turned_away(presented, &rejected, source)).await;
                 Err(rejected)
             }
         }

@@ -8,7 +8,7 @@ use wharf_db::{Db, Engine, Subject, Tx};
 use wharf_types::{Digest, MediaType, Reference};
 
 use crate::budget::{Room, UNCOUNTED};
-use crate::kept::{Marks, key, key_of};
+use crate::kept::{Key, Marks, Place};
 use crate::repository::Target;
 use crate::{Core, Error, Result};
 
@@ -52,10 +52,7 @@ impl Core {
 
     async fn find_manifest(&self, target: &Target, reference: &Reference) -> Result<Found> {
         let db = &self.inner.db;
-        let key = match reference {
-            Reference::Tag(tag) => key(target, tag.as_str()),
-            Reference::Digest(digest) => key_of(target, digest),
-        };
+        let key = Key::new(target, reference.into());
         if let Some(kept) = self.inner.manifests.get(db, &key) {
             return Ok(Found::Small(kept));
         }
@@ -64,9 +61,18 @@ impl Core {
         let (served, marks) = Box::pin(db.read(&pull, |tx, pull| Box::pin(read(tx, pull)))).await?;
         let manifests::Served { digest, media_type, size, content } = served;
         let Some(content) = content else { return Ok(Found::Large((digest, media_type, size))) };
-        let manifest = Arc::new(Manifest { digest, media_type, content: content.into() });
-        if let Some(marks) = marks {
-            self.inner.manifests.keep(key, &manifest, marks, manifest.content.len());
+        let of_digest = Key::new(target, Place::Digest(&digest));
+        let known = self.inner.manifests.get(db, &of_digest);
+        let found = Arc::new(Manifest { digest, media_type, content: content.into() });
+        // Many tags often name one manifest: their copies share its bytes.
+        let manifest = known.as_ref().filter(|known| **known == found).cloned().unwrap_or(found);
+        if let Some(Marked { by_place, by_digest, .. }) = marks {
+            let size = manifest.content.len();
+            self.inner.manifests.keep(&key, &manifest, by_place, size);
+            if let Some(marks) = by_digest.filter(|_| known.is_none()) {
+                // Clients that looked where a tag points ask for the digest next.
+                self.inner.manifests.keep(&of_digest, &manifest, marks, size);
+            }
         }
         Ok(Found::Small(manifest))
     }
@@ -121,7 +127,7 @@ impl Core {
 }
 
 /// The manifest, and what a copy of it rests on.
-async fn read(tx: &mut Tx<'_>, pull: &Pull<'_>) -> Result<(manifests::Served, Option<Marks>)> {
+async fn read(tx: &mut Tx<'_>, pull: &Pull<'_>) -> Result<(manifests::Served, Option<Marked>)> {
     let Pull { target, reference, .. } = pull;
     let marked = marks(tx, pull).await?;
     let (format, name) = (target.format, &target.name);
@@ -131,25 +137,42 @@ async fn read(tx: &mut Tx<'_>, pull: &Pull<'_>) -> Result<(manifests::Served, Op
     };
     match found {
         Some(served) => {
-            let marks = marked.filter(|(digest, _)| *digest == served.digest).map(|(_, marks)| marks);
-            Ok((served, marks))
+            let marked = marked.filter(|marked| marked.digest == served.digest);
+            Ok((served, marked))
         }
         // The second read is only for the better error.
         None => target.require(tx).await.and(Err(Error::ManifestUnknown((*reference).clone()))),
     }
 }
 
+/// What copies of a manifest rest on.
+struct Marked {
+    digest: Digest,
+    /// The copy under the name that was asked.
+    by_place: Marks,
+    /// The copy under the digest, if that was not what was asked.
+    by_digest: Option<Marks>,
+}
+
 /// Marks everything on the way to the manifest, each thing before it is read, and says which manifest that led to.
-async fn marks(tx: &mut Tx<'_>, pull: &Pull<'_>) -> Result<Option<(Digest, Marks)>> {
+async fn marks(tx: &mut Tx<'_>, pull: &Pull<'_>) -> Result<Option<Marked>> {
     let Pull { db, target, reference } = pull;
     let Some(name) = db.mark(&Subject::Repository(target.format, &target.name)) else { return Ok(None) };
     let Some(repository) = target.find(tx).await?.map(|found| found.id) else { return Ok(None) };
-    let (place, digest) = match reference {
-        Reference::Tag(tag) => {
-            (db.mark(&Subject::Tag(repository, tag.as_str())), tags::find(tx, repository, tag).await?)
-        }
-        Reference::Digest(digest) => (db.mark(&Subject::Manifest(repository, digest)), Some(*digest)),
+    let of_digest = |digest| {
+        let marks = db.mark(&Subject::Manifest(repository, &digest)).zip(db.mark(&Subject::Blob(&digest)));
+        marks.map(|(linked, bytes)| [name, linked, bytes])
     };
-    let (Some(place), Some(digest)) = (place, digest) else { return Ok(None) };
-    Ok(db.mark(&Subject::Blob(&digest)).map(|bytes| (digest, [name, place, bytes])))
+    let tag = match reference {
+        Reference::Digest(digest) => {
+            let by_place = of_digest(*digest);
+            return Ok(by_place.map(|by_place| Marked { digest: *digest, by_place, by_digest: None }));
+        }
+        Reference::Tag(tag) => tag,
+    };
+    let Some(pointing) = db.mark(&Subject::Tag(repository, tag.as_str())) else { return Ok(None) };
+    let Some(digest) = tags::find(tx, repository, tag).await? else { return Ok(None) };
+    let Some(by_digest) = of_digest(digest) else { return Ok(None) };
+    let [.., bytes] = by_digest;
+    Ok(Some(Marked { digest, by_place: [name, pointing, bytes], by_digest: Some(by_digest) }))
 }

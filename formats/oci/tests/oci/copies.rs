@@ -13,6 +13,7 @@ use crate::repository::Repository;
 on_every_backend! {
     a_pull_is_never_older_than_what_was_acknowledged_or_seen_before_it,
     what_was_pulled_before_is_not_served_after_its_deletion,
+    what_was_pulled_by_tag_only_is_not_served_by_digest_after_its_deletion,
     a_tag_that_was_pulled_before_follows_its_moves,
     a_repository_that_was_pulled_from_is_gone_when_it_is_deleted,
 }
@@ -99,6 +100,24 @@ async fn what_was_pulled_before_is_not_served_after_its_deletion(server: &TestSe
     assert_served(&repository, std::slice::from_ref(&blob), 404).await;
     image.push(&repository.client, "team/app:v2").await;
     assert_served(&repository, &[v2, manifest, blob], 200).await;
+}
+
+async fn what_was_pulled_by_tag_only_is_not_served_by_digest_after_its_deletion(server: &TestServer) {
+    let repository = Repository::new(server, "team/app");
+    let image = Image::new().layer(Blob::noise(1, LARGE).content);
+    let digest = image.push(&repository.client, "team/app:v1").await;
+    image.push(&repository.client, "team/app:v2").await;
+    let tags = ["manifests/v1".to_owned(), "manifests/v2".to_owned()];
+    let by_digest = [format!("manifests/{digest}")];
+    for _ in 0..2 {
+        assert_served(&repository, &tags, 200).await;
+        repository.delete(&by_digest[0]).await.assert_status(202);
+        assert_served(&repository, &by_digest, 404).await;
+        assert_served(&repository, &tags, 404).await;
+        image.push(&repository.client, "team/app:v1").await;
+        image.push(&repository.client, "team/app:v2").await;
+    }
+    assert_served(&repository, &by_digest, 200).await;
 }
 
 async fn a_tag_that_was_pulled_before_follows_its_moves(server: &TestServer) {
