@@ -9,7 +9,7 @@ fn program() -> PathBuf {
 }
 
 fn kills(on: On) -> kill::Options {
-    kill::Options { kills: 6, on, clients: 40, seed: None }
+    kill::Options { kills: 6, on, clients: 40, beside: None, seed: None }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

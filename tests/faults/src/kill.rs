@@ -29,6 +29,9 @@ pub struct Options {
     /// How many clients work at once.
     #[arg(long, default_value_t = 200)]
     pub clients: usize,
+    /// Another version for the second server, which is started last and meets the database of the first: a roll-out.
+    #[arg(long, value_name = "PROGRAM")]
+    pub beside: Option<PathBuf>,
     /// What all choices follow from. Printed; the same seed makes the same choices.
     #[arg(long)]
     pub seed: Option<u64>,
@@ -42,6 +45,10 @@ pub async fn run(program: PathBuf, options: Options) -> Result<()> {
     let seed = options.seed.unwrap_or_else(rand::random);
     println!("kill: {} kills, {} clients, {:?}, --seed {seed}", options.kills, options.clients, options.on);
     let site = Arc::new(Site::new(&program, options.on).await?);
+    if let Some(beside) = &options.beside {
+        ensure!(site.replicas() > 1, "--beside needs two servers: --on s3-postgres");
+        site.run_last(beside).await?;
+    }
     let outcome = run_on(&site, &options, seed).await;
     site.end(&outcome).await;
     outcome.with_context(|| format!("--seed {seed}"))

@@ -188,6 +188,13 @@ impl Site {
         }
     }
 
+    /// Makes the last server another program.
+    pub(crate) async fn run_last(&self, program: &Path) -> Result<()> {
+        let last = self.replicas.last().context("a server")?;
+        last.launch.lock().await.program = std::path::absolute(program)?;
+        Ok(())
+    }
+
     /// Another place for the data of a site with one server.
     pub(crate) async fn keep_data_in(&self, data: PathBuf) {
         self.replicas[0].launch.lock().await.data = data;
