@@ -61,20 +61,28 @@ impl Core {
         let (served, marks) = Box::pin(db.read(&pull, |tx, pull| Box::pin(read(tx, pull)))).await?;
         let manifests::Served { digest, media_type, size, content } = served;
         let Some(content) = content else { return Ok(Found::Large((digest, media_type, size))) };
-        let of_digest = Key::new(target, Place::Digest(&digest));
-        let known = self.inner.manifests.get(db, &of_digest);
-        let found = Arc::new(Manifest { digest, media_type, content: content.into() });
-        // Many tags often name one manifest: their copies share its bytes.
-        let manifest = known.as_ref().filter(|known| **known == found).cloned().unwrap_or(found);
+        let mut manifest = Arc::new(Manifest { digest, media_type, content: content.into() });
         if let Some(Marked { by_place, by_digest, .. }) = marks {
-            let size = manifest.content.len();
-            self.inner.manifests.keep(&key, &manifest, by_place, size);
-            if let Some(marks) = by_digest.filter(|_| known.is_none()) {
-                // Clients that looked where a tag points ask for the digest next.
-                self.inner.manifests.keep(&of_digest, &manifest, marks, size);
+            if let Some(marks) = by_digest {
+                manifest = self.shared(target, manifest, marks);
             }
+            self.inner.manifests.keep(&key, &manifest, by_place, manifest.content.len());
         }
         Ok(Found::Small(manifest))
+    }
+
+    /// What a tag led to, as the copy that many tags of one manifest share. Clients that looked where a tag points ask for the
+    /// digest next, and find it.
+    fn shared(&self, target: &Target, found: Arc<Manifest>, marks: Marks) -> Arc<Manifest> {
+        let (copies, key) = (&self.inner.manifests, Key::new(target, Place::Digest(&found.digest)));
+        match copies.get(&self.inner.db, &key) {
+            Some(known) if known == found => known,
+            Some(_) => found,
+            None => {
+                copies.keep(&key, &found, marks, found.content.len());
+                found
+            }
+        }
     }
 
     /// The bytes of a manifest that has many. Room before bytes: who waits for room holds nothing.
