@@ -24,6 +24,7 @@ const LINGER_BYTES: usize = 4 * 1024 * 1024;
 const SMALL: usize = 4 * 1024;
 
 thread_local! {
+    /// Where its pieces are put together.
     static JOINED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 

@@ -1,8 +1,9 @@
 //! Writing log lines a few hundred at a time.
 //!
 //! A `write` for every request costs as much as reading a manifest. Here a request leaves its line in a buffer, and a thread
-//! writes the buffer when there is enough in it, or after a while. Errors are written before the one who reports them goes on, with everything before them.
-//! A process that is killed takes the lines of the last moment along; one that panics or stops does not.
+//! writes the buffer when there is enough in it, or after a while. Errors are written before the one who reports them goes on,
+//! with everything before them. A process that is killed takes the lines of the last moment along; one that panics or stops
+//! does not.
 //! (tracing-appender's writer is woken for every line, and writes every line on its own.)
 
 use std::io::{self, Write};
