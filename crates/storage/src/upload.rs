@@ -46,7 +46,7 @@ impl Hashing {
     /// Continues with the next bytes of the content.
     pub fn update(&mut self, bytes: &[u8]) {
         self.offset += bytes.len() as u64;
-        self.sha256.update(bytes);
+        wharf_hash::update(&mut self.sha256, bytes);
         if let Some(sha512) = &mut self.sha512 {
             sha512.update(bytes);
         }
