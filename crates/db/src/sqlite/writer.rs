@@ -119,8 +119,12 @@ impl WriterThread {
         self.synchronize(if full { Durability::Full } else { Durability::Relaxed })?;
         control(&self.connection, "BEGIN IMMEDIATE")?;
         self.marks.begin();
+        // One alone needs none, and is spared that SQLite keeps the pages as they were for it.
+        let alone = group.len() == 1;
         for job in group {
-            control(&self.connection, "SAVEPOINT job")?;
+            if !alone {
+                control(&self.connection, "SAVEPOINT job")?;
+            }
             let failure = job.run(&mut self.connection);
             if self.connection.is_autocommit() {
                 // A full disk makes SQLite roll back everything at once, with it those of the group that had succeeded.
@@ -129,10 +133,15 @@ impl WriterThread {
             if let Some(failure) = failure.filter(|failure| failure.is_full() && self.reserve.is_held()) {
                 return Err(failure);
             }
-            if !job.succeeded() {
-                control(&self.connection, "ROLLBACK TO job")?;
+            if alone && !job.succeeded() {
+                return control(&self.connection, "ROLLBACK");
             }
-            control(&self.connection, "RELEASE job")?;
+            if !alone {
+                if !job.succeeded() {
+                    control(&self.connection, "ROLLBACK TO job")?;
+                }
+                control(&self.connection, "RELEASE job")?;
+            }
         }
         self.marks.during(|| control(&self.connection, "COMMIT"))
     }
