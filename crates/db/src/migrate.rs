@@ -8,8 +8,9 @@ use crate::error::Source;
 use crate::tx::{Engine, Tx};
 use crate::{Error, Result};
 
-/// One step of the schema. Its SQL writes types as `@id`, `@int`, `@text`, `@bytes` and ends tables with `@strict`; a step that
-/// makes older programs unusable also does `INSERT INTO schema_floor (number) VALUES (<oldest step they must know>)`.
+/// One step of the schema. Its SQL writes types as `@id`, `@int`, `@text`, `@bytes` and ends tables with `@strict`; what follows
+/// `@sqlite` is left out on PostgreSQL. A step that makes older programs unusable also does
+/// `INSERT INTO schema_floor (number) VALUES (<oldest step they must know>)`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Migration {
     /// Steps are applied in the order of their numbers, which start at 1.
@@ -97,7 +98,8 @@ fn text(engine: Engine, sql: &str) -> Result<String> {
             ("bytes", Engine::Sqlite) => "BLOB",
             ("bytes", Engine::Postgres) => "BYTEA",
             ("strict", Engine::Sqlite) => "STRICT",
-            ("strict", Engine::Postgres) => "",
+            ("strict", Engine::Postgres) | ("sqlite", Engine::Sqlite) => "",
+            ("sqlite", Engine::Postgres) => break,
             _ => return Err(unknown(word, sql)),
         });
         out.push_str(rest);
@@ -156,5 +158,12 @@ mod tests {
              size BIGINT, body BYTEA) ;"
         );
         assert!(text(Engine::Sqlite, "x @integer").is_err());
+    }
+
+    #[test]
+    fn the_end_of_a_step_may_be_for_sqlite_alone() {
+        let sql = "SELECT 1;@sqlite SELECT 2;";
+        assert_eq!(text(Engine::Sqlite, sql).unwrap(), "SELECT 1; SELECT 2;");
+        assert_eq!(text(Engine::Postgres, sql).unwrap(), "SELECT 1;");
     }
 }

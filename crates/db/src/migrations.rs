@@ -21,4 +21,5 @@ pub(crate) const ALL: &[Migration] = &[
     Migration { number: 13, name: "bin numbers", sql: include_str!("migrations/0013_bin_numbers.sql") },
     Migration { number: 14, name: "settings", sql: include_str!("migrations/0014_settings.sql") },
     Migration { number: 15, name: "snapshots", sql: include_str!("migrations/0015_snapshots.sql") },
+    Migration { number: 16, name: "referrers", sql: include_str!("migrations/0016_referrers.sql") },
 ];
