@@ -27,6 +27,8 @@ pub struct Fs {
     tree: Tree,
     boot: Boot,
     identity: String,
+    /// Removals take turns: on several threads at once they would get more of the processor than those who serve.
+    removing: tokio::sync::Mutex<()>,
     // The advisory lock lasts as long as this handle.
     _lock: File,
 }
@@ -44,7 +46,7 @@ impl Fs {
         let tree = Tree { root: root.into() };
         let lock = layout::prepare(&tree)?;
         let identity = layout::identity(&tree)?;
-        Ok(Self { tree, boot, identity, _lock: lock })
+        Ok(Self { tree, boot, identity, removing: tokio::sync::Mutex::default(), _lock: lock })
     }
 
     /// Runs file I/O where it may block.
@@ -167,7 +169,7 @@ impl Storage for Fs {
 
     // Not synced: what comes back after a power cut has no row, and a survey finds it again.
     async fn remove(&self, keys: &[ObjectKey]) -> Result<()> {
-        let keys = keys.to_vec();
+        let (keys, _turn) = (keys.to_vec(), self.removing.lock().await);
         self.blocking(move |tree| keys.iter().try_for_each(|key| unlink(&tree.path(Place::Sealed(key))))).await
     }
 
