@@ -7,14 +7,13 @@
 //! the last one before a crash.
 
 pub(crate) mod destroy;
+mod pace;
 mod pin;
 mod preview;
 mod purge;
 mod removal;
 mod review;
 mod state;
-#[cfg(test)]
-mod tests;
 mod why;
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
@@ -23,6 +22,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use wharf_types::Timestamp;
+
+use pace::Brake;
 
 pub(crate) use destroy::{DESTROY, ask_to_destroy};
 pub use pin::Pin;
@@ -122,30 +123,6 @@ impl Tally {
     }
 }
 
-/// Holds work to so many units a second, on the average since it began.
-struct Pace {
-    begun: Instant,
-    owed: Duration,
-}
-
-impl Pace {
-    fn new() -> Self {
-        Self { begun: Instant::now(), owed: Duration::ZERO }
-    }
-
-    /// After `units` at `rate` a second: waits until they have had their time, or until `stop`.
-    async fn keep(&mut self, units: u64, rate: u64, stop: &CancellationToken) {
-        self.owed += Duration::from_secs_f64(units as f64 / rate.max(1) as f64);
-        let ahead = self.owed.saturating_sub(self.begun.elapsed());
-        if !ahead.is_zero() {
-            tokio::select! {
-                () = stop.cancelled() => {}
-                () = tokio::time::sleep(ahead) => {}
-            }
-        }
-    }
-}
-
 impl Core {
     /// The collector of this process. Finds what is due by itself, so nobody has to wake it.
     pub(crate) async fn keep_collecting(self, stop: CancellationToken) {
@@ -171,10 +148,11 @@ impl Core {
 
     async fn collect_until(&self, stop: &CancellationToken, budget: Option<Duration>) -> Result<(Collected, bool)> {
         let _turn = self.inner.tally.turn.lock().await;
-        let (mut all, begun, mut pace) = (Collected::default(), Instant::now(), (Pace::new(), Pace::new()));
+        let (mut all, begun, brake) =
+            (Collected::default(), Instant::now(), Brake::new(&self.inner.config.collection, stop));
         let mut more = true;
         while more && !stop.is_cancelled() && budget.is_none_or(|budget| begun.elapsed() < budget) {
-            let done = self.collect_some(&mut pace, stop).await?;
+            let done = self.collect_some(&brake).await?;
             more = !done.is_nothing();
             all.add(&done);
         }
@@ -195,15 +173,15 @@ impl Core {
 
     /// One batch of everything that is due. Nothing done means that nothing is left. The three do not need each other, and on
     /// SQLite they share commits when they go side by side.
-    async fn collect_some(&self, (rows, bytes): &mut (Pace, Pace), stop: &CancellationToken) -> Result<Collected> {
-        let (mut done, mut removed) = (Collected::default(), Collected::default());
-        let (passed, reviewed, freed) =
-            tokio::join!(self.look_at_links(), self.review_some(&mut done), self.remove_some(&mut removed));
+    async fn collect_some(&self, brake: &Brake<'_>) -> Result<Collected> {
+        let (mut done, mut aged, mut removed) = (Collected::default(), Collected::default(), Collected::default());
+        let (passed, reviewed, freed) = tokio::join!(
+            self.look_at_links(&mut aged, brake),
+            self.review_some(&mut done, brake),
+            self.remove_some(&mut removed, brake)
+        );
+        done.add(&aged);
         done.add(&removed);
-        done.reviewed += passed.as_ref().copied().unwrap_or_default();
-        let limits = &self.inner.config.collection;
-        rows.keep(done.reviewed, limits.rate.into(), stop).await;
-        bytes.keep(done.freed, limits.byte_rate, stop).await;
         passed.and(reviewed).and(freed)?;
         Ok(done)
     }

@@ -6,7 +6,7 @@ use wharf_db::catalog::{destruction, jobs, uploads};
 use wharf_db::{Durability, Tx};
 use wharf_types::Timestamp;
 
-use super::Pace;
+use super::pace::Pace;
 use crate::upload::Session;
 use crate::{Core, Error, Result};
 
@@ -34,7 +34,7 @@ impl Core {
     /// # Errors
     /// Those of storage and database; what was done until then stays done, and the next call goes on from there.
     pub async fn destroy_repository(&self, repository: i64, reason: &str) -> Result<()> {
-        let mut pace = Pace::new();
+        let pace = Pace::new();
         self.forget_uploads(repository).await?;
         loop {
             let args = (repository, reason.to_owned(), self.inner.clock.now());

@@ -7,7 +7,7 @@ use wharf_db::catalog::reviews::Review;
 use wharf_db::catalog::{blobs, collection, doomed, holders, pins, reviews};
 use wharf_types::{Digest, Timestamp};
 
-use super::review::{Times, Verdict};
+use super::review::{self, Times, Verdict};
 use crate::{Core, Error, Result};
 
 /// What would happen to something.
@@ -189,7 +189,7 @@ impl Looking<'_, '_> {
     }
 
     async fn link_of_age(&mut self, link: &collection::Link) -> Result<()> {
-        let (why, due) = ("no manifest uses it", link.created_at);
+        let (why, due) = (review::UNNAMED, link.created_at);
         let all = self.due_reviews(&link.digest).await?;
         if all.iter().any(|review| review.repository == Some(link.repository)) {
             return Ok(());

@@ -8,6 +8,7 @@ use wharf_db::catalog::{doomed, pins};
 use wharf_storage::ObjectKey;
 
 use super::Collected;
+use super::pace::Brake;
 use crate::{Core, Error, Result};
 
 /// Objects that are leased at once.
@@ -19,7 +20,7 @@ const AT_ONCE: usize = 4;
 
 impl Core {
     /// Removes a batch of doomed objects whose time has come and that no pin holds.
-    pub(super) async fn remove_some(&self, done: &mut Collected) -> Result<()> {
+    pub(super) async fn remove_some(&self, done: &mut Collected, brake: &Brake<'_>) -> Result<()> {
         let (storage, now) = (self.inner.storage.name().to_owned(), self.inner.clock.now());
         let args = (storage, now, self.inner.config.job_lease);
         let any = self.inner.db.read(&args, |tx, (storage, now, _)| Box::pin(doomed::any_due(tx, storage, *now))).await;
@@ -32,36 +33,47 @@ impl Core {
                 doomed::lease(tx, storage, *now, *span, STEP).await
             })
         });
-        self.remove_doomed(leased.await.map_err(Error::from)?, done).await
+        self.remove_doomed(leased.await.map_err(Error::from)?, done, Some(brake)).await
     }
 
     /// Removes leased objects, and says of those that are gone that they are, whatever becomes of the others.
-    pub(super) async fn remove_doomed(&self, leased: Vec<doomed::Doomed>, done: &mut Collected) -> Result<()> {
+    pub(super) async fn remove_doomed(
+        &self,
+        leased: Vec<doomed::Doomed>,
+        done: &mut Collected,
+        brake: Option<&Brake<'_>>,
+    ) -> Result<()> {
         let calls: Vec<Vec<doomed::Doomed>> = leased.chunks(CALL).map(<[_]>::to_vec).collect();
         let removals = calls.into_iter().map(|call| async move {
             // A key that is none was never an object's.
             let keys: Vec<ObjectKey> = call.iter().filter_map(|doomed| doomed.object.parse().ok()).collect();
+            if let Some(brake) = brake {
+                brake.objects(call.len() as u64, bytes_of(&call)).await;
+            }
             self.inner.storage.remove(&keys).await.map(|()| call)
         });
-        let (mut gone, mut freed, mut failure) = (Vec::new(), 0, None);
+        let mut failure = None;
         let mut removals = stream::iter(removals).buffer_unordered(AT_ONCE);
         while let Some(outcome) = removals.next().await {
             match outcome {
-                Ok(call) => {
-                    freed += call.iter().map(|doomed| doomed.size).sum::<u64>();
-                    gone.extend(call.into_iter().map(|doomed| doomed.object));
-                }
+                Ok(gone) => self.are_gone(&gone, done).await?,
                 Err(error) => failure = Some(error),
             }
         }
-        if !gone.is_empty() {
-            let removed = Collected { objects: gone.len() as u64, freed, ..Collected::default() };
-            let finished =
-                self.inner.db.write(Durability::Relaxed, gone, |tx, gone| Box::pin(doomed::finish(tx, gone)));
-            finished.await.map_err(Error::from)?;
-            self.inner.tally.count(&removed);
-            done.add(&removed);
-        }
         failure.map_or(Ok(()), |error| Err(error.into()))
     }
+
+    async fn are_gone(&self, gone: &[doomed::Doomed], done: &mut Collected) -> Result<()> {
+        let removed = Collected { objects: gone.len() as u64, freed: bytes_of(gone), ..Collected::default() };
+        let keys: Vec<String> = gone.iter().map(|doomed| doomed.object.clone()).collect();
+        let finished = self.inner.db.write(Durability::Relaxed, keys, |tx, keys| Box::pin(doomed::finish(tx, keys)));
+        finished.await.map_err(Error::from)?;
+        self.inner.tally.count(&removed);
+        done.add(&removed);
+        Ok(())
+    }
+}
+
+fn bytes_of(objects: &[doomed::Doomed]) -> u64 {
+    objects.iter().map(|doomed| doomed.size).sum()
 }

@@ -5,19 +5,21 @@
 //! shows the link again. Only a link that stayed hidden for all of the grace goes. So a push needs no write to keep a link, and
 //! none is taken from under it.
 
+use wharf_db::catalog::collection::Link;
 use wharf_db::catalog::reviews::Review;
 use wharf_db::catalog::{collection, doomed, reviews};
 use wharf_db::{Durability, Tx};
 use wharf_types::{Digest, Timestamp};
 
 use super::Collected;
+use super::pace::Brake;
 use crate::{Config, Core, Error, Result};
 
-/// Reviews of one transaction: on SQLite every push waits while it runs.
-const STEP: usize = 64;
+/// Reviews or links of one transaction: on SQLite every push waits while it runs.
+const STEP: usize = 32;
 
-/// Links of one transaction.
-const LINKS: i64 = 256;
+/// The reason of a review that begins with a link's age.
+pub(super) const UNNAMED: &str = "no manifest uses it";
 
 /// The least age of a link that is looked at: a transaction may commit later than its time says, and clocks differ.
 const YOUNGEST: std::time::Duration = std::time::Duration::from_secs(60);
@@ -79,26 +81,30 @@ impl Core {
         Times::new(&self.inner.config, self.inner.clock.now())
     }
 
-    /// Asks for reviews of links that have come of age without a use. Says how many it looked at.
-    pub(super) async fn look_at_links(&self) -> Result<u64> {
+    /// Settles a batch of links that have come of age.
+    pub(super) async fn look_at_links(&self, done: &mut Collected, brake: &Brake<'_>) -> Result<()> {
         let times = self.times();
-        let any = self.inner.db.read(&times, |tx, times| {
-            Box::pin(async move {
-                let from = collection::cursor(tx).await?;
-                Ok::<_, Error>(!collection::links_by_age(tx, &from, times.cursor, 1).await?.is_empty())
-            })
-        });
-        if !any.await? {
-            return Ok(0);
+        for _ in 0..(self.inner.config.collection.batch as usize).div_ceil(STEP).max(1) {
+            let any = self.inner.db.read(&times, |tx, times| {
+                Box::pin(async move {
+                    let from = collection::cursor(tx).await?;
+                    Ok::<_, Error>(!collection::links_by_age(tx, &from, times.cursor, 1).await?.is_empty())
+                })
+            });
+            if !any.await? {
+                break;
+            }
+            let passed = self.inner.db.write(Durability::Relaxed, times, |tx, times| Box::pin(settle_aged(tx, times)));
+            let passed = passed.await?;
+            self.inner.tally.count(&passed);
+            done.add(&passed);
+            brake.rows(passed.reviewed).await;
         }
-        let passed = self.inner.db.write(Durability::Relaxed, times, |tx, times| {
-            Box::pin(collection::look_at_links(tx, times.cursor, times.now, LINKS))
-        });
-        Ok(passed.await.map_err(Error::from)? as u64)
+        Ok(())
     }
 
     /// Leases a batch of reviews and settles it.
-    pub(super) async fn review_some(&self, done: &mut Collected) -> Result<()> {
+    pub(super) async fn review_some(&self, done: &mut Collected, brake: &Brake<'_>) -> Result<()> {
         let (times, config) = (self.times(), &self.inner.config);
         let any = self.inner.db.read(&times, |tx, times| Box::pin(reviews::any_due(tx, times.now))).await;
         if !any.map_err(Error::from)? {
@@ -112,6 +118,7 @@ impl Core {
             let settled = self.settle_reviews(batch.to_vec(), times).await?;
             self.inner.tally.count(&settled);
             done.add(&settled);
+            brake.rows(settled.reviewed).await;
         }
         Ok(())
     }
@@ -121,6 +128,25 @@ impl Core {
         let args = (batch, times);
         self.inner.db.write(Durability::Relaxed, args, |tx, (batch, times)| Box::pin(settle(tx, batch, times))).await
     }
+}
+
+/// Passes links that have come of age. Those that nothing uses need no review before their first step.
+async fn settle_aged(tx: &mut Tx<'_>, times: &Times) -> Result<Collected> {
+    let links = collection::pass_links(tx, times.cursor, STEP as i64).await?;
+    let mut done = Collected { reviewed: links.len() as u64, ..Collected::default() };
+    let with = |wanted: Verdict| -> Vec<Link> {
+        links.iter().filter(|link| link.expiring_at.is_none() && times.judge(link) == wanted).cloned().collect()
+    };
+    let (hides, goes) = (with(Verdict::Hides), with(Verdict::Goes));
+    done.hidden = collection::hide(tx, &hides, Some(times.now)).await?;
+    for link in &hides {
+        let due = times.now.after(times.grace);
+        reviews::enqueue(tx, Some(link.repository), &link.digest, UNNAMED, due).await?;
+    }
+    done.links = collection::unlink(tx, &goes).await?;
+    done.reviewed += goes.len() as u64;
+    remove_unused(tx, goes.iter().map(|link| link.digest).collect(), times, &mut done).await?;
+    Ok(done)
 }
 
 /// Settles reviews, in the transaction that looks. Where a link is out of the way, the bytes are looked at too.
@@ -133,46 +159,56 @@ async fn settle(tx: &mut Tx<'_>, batch: &[Review], times: &Times) -> Result<Coll
         bytes.extend(free);
     }
     if !bytes.is_empty() {
-        let mut digests: Vec<Digest> = bytes.iter().map(|review| review.digest).collect();
-        digests.sort_unstable();
-        digests.dedup();
-        let gone = collection::remove_unused(tx, &digests).await?;
-        doomed::insert(tx, &gone, times.now, times.object_due).await?;
+        remove_unused(tx, bytes.iter().map(|review| review.digest).collect(), times, &mut done).await?;
         reviews::finish(tx, &bytes.iter().map(|review| review.id).collect::<Vec<_>>()).await?;
-        done.blobs = gone.len() as u64;
-        done.bytes = gone.iter().map(|blob| blob.size).sum();
     }
     Ok(done)
+}
+
+/// Removes the blobs' rows that nothing uses, and writes down their objects.
+async fn remove_unused(tx: &mut Tx<'_>, mut digests: Vec<Digest>, times: &Times, done: &mut Collected) -> Result<()> {
+    digests.sort_unstable();
+    digests.dedup();
+    let gone = collection::remove_unused(tx, &digests).await?;
+    doomed::insert(tx, &gone, times.now, times.object_due).await?;
+    done.blobs += gone.len() as u64;
+    done.bytes += gone.iter().map(|blob| blob.size).sum::<u64>();
+    Ok(())
 }
 
 /// Gives the reviews that have no link in their way any more.
 async fn settle_links<'a>(
     tx: &mut Tx<'_>,
-    links: &[&'a Review],
+    reviews: &[&'a Review],
     times: &Times,
     done: &mut Collected,
 ) -> Result<Vec<&'a Review>> {
-    let ids: Vec<i64> = links.iter().map(|review| review.id).collect();
-    let found = collection::links_under_review(tx, &ids).await?;
-    let verdict = |id: i64| found.iter().find(|(review, _)| *review == id).map(|(_, link)| times.judge(link));
-    let which = |wanted: &dyn Fn(Option<Verdict>) -> bool| -> Vec<i64> {
-        ids.iter().copied().filter(|&id| wanted(verdict(id))).collect()
+    let ids: Vec<i64> = reviews.iter().map(|review| review.id).collect();
+    let judged: Vec<(i64, Link, Verdict)> = collection::links_under_review(tx, &ids)
+        .await?
+        .into_iter()
+        .map(|(review, link)| {
+            let verdict = times.judge(&link);
+            (review, link, verdict)
+        })
+        .collect();
+    let links = |wanted: Verdict| -> Vec<Link> {
+        judged.iter().filter(|(_, _, verdict)| *verdict == wanted).map(|(_, link, _)| link.clone()).collect()
     };
-    let shown = which(&|verdict| verdict == Some(Verdict::Stays(true)));
-    collection::hide(tx, &shown, None).await?;
-    let hides = which(&|verdict| verdict == Some(Verdict::Hides));
-    done.hidden += collection::hide(tx, &hides, Some(times.now)).await?;
-    reviews::put_off(tx, &hides, times.now.after(times.grace)).await?;
-    for &id in &ids {
-        if let Some(Verdict::Waits(until)) = verdict(id) {
-            reviews::put_off(tx, &[id], until).await?;
+    let reviews_of = |wanted: &dyn Fn(Verdict) -> bool| -> Vec<i64> {
+        judged.iter().filter(|(_, _, verdict)| wanted(*verdict)).map(|(review, _, _)| *review).collect()
+    };
+    collection::hide(tx, &links(Verdict::Stays(true)), None).await?;
+    done.hidden += collection::hide(tx, &links(Verdict::Hides), Some(times.now)).await?;
+    reviews::put_off(tx, &reviews_of(&|verdict| verdict == Verdict::Hides), times.now.after(times.grace)).await?;
+    for (review, _, verdict) in &judged {
+        if let Verdict::Waits(until) = verdict {
+            reviews::put_off(tx, &[*review], *until).await?;
         }
     }
-    let goes = which(&|verdict| verdict == Some(Verdict::Goes));
-    done.links += collection::unlink(tx, &goes).await?;
-    let settled = which(&|verdict| matches!(verdict, Some(Verdict::Stays(_) | Verdict::TooYoung)));
-    reviews::finish(tx, &settled).await?;
+    done.links += collection::unlink(tx, &links(Verdict::Goes)).await?;
+    reviews::finish(tx, &reviews_of(&|verdict| matches!(verdict, Verdict::Stays(_) | Verdict::TooYoung))).await?;
     // Without a link, the bytes may have no use either.
-    let free = |review: &&&Review| matches!(verdict(review.id), None | Some(Verdict::Goes));
-    Ok(links.iter().filter(free).copied().collect())
+    let held = |id: i64| judged.iter().any(|(review, _, verdict)| *review == id && *verdict != Verdict::Goes);
+    Ok(reviews.iter().filter(|review| !held(review.id)).copied().collect())
 }

@@ -1,12 +1,12 @@
 //! What nothing uses any more, found by index. The statements that look and those that remove belong into one transaction: then
 //! whoever pushes, mounts or names the same digest meanwhile wins or brings it again.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use wharf_types::{Digest, Timestamp};
 
 use super::batch::{BATCH, params, places};
-use super::reviews;
 use crate::{Result, Row, Tx};
 
 /// A link under review.
@@ -89,42 +89,45 @@ pub async fn link_of(tx: &mut Tx<'_>, repository: i64, digest: &Digest) -> Resul
     tx.query_opt(SQL.as_str(), &[&repository, digest]).await?.as_ref().map(link).transpose()
 }
 
-/// Hides the links that these reviews are about (`at` says since when), or shows them again. Says how many links that were.
+/// Hides links (`at` says since when), or shows them again. Says how many links that were.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn hide(tx: &mut Tx<'_>, reviews: &[i64], at: Option<Timestamp>) -> Result<u64> {
+pub async fn hide(tx: &mut Tx<'_>, links: &[Link], at: Option<Timestamp>) -> Result<u64> {
     static SQL: LazyLock<String> = LazyLock::new(|| {
-        format!(
-            "UPDATE blob_links SET expiring_at = ?1 WHERE (repository_id, digest) IN
-               (SELECT repository_id, digest FROM reviews WHERE id IN ({}))",
-            places(2)
-        )
+        format!("UPDATE blob_links SET expiring_at = ?1 WHERE repository_id = ?2 AND digest IN ({})", places(3))
     });
     let mut changed = 0;
-    for batch in reviews.chunks(BATCH) {
-        changed += tx.execute(SQL.as_str(), &params(&[&at], batch)).await?;
+    for (repository, digests) in by_repository(links) {
+        for batch in digests.chunks(BATCH) {
+            changed += tx.execute(SQL.as_str(), &params(&[&at, &repository], batch)).await?;
+        }
     }
     Ok(changed)
 }
 
-/// Removes the links that these reviews are about. Says how many.
+/// Removes links. Says how many.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn unlink(tx: &mut Tx<'_>, reviews: &[i64]) -> Result<u64> {
-    static SQL: LazyLock<String> = LazyLock::new(|| {
-        format!(
-            "DELETE FROM blob_links WHERE (repository_id, digest) IN
-               (SELECT repository_id, digest FROM reviews WHERE id IN ({}))",
-            places(1)
-        )
-    });
+pub async fn unlink(tx: &mut Tx<'_>, links: &[Link]) -> Result<u64> {
+    static SQL: LazyLock<String> =
+        LazyLock::new(|| format!("DELETE FROM blob_links WHERE repository_id = ?1 AND digest IN ({})", places(2)));
     let mut gone = 0;
-    for batch in reviews.chunks(BATCH) {
-        gone += tx.execute(SQL.as_str(), &params(&[], batch)).await?;
+    for (repository, digests) in by_repository(links) {
+        for batch in digests.chunks(BATCH) {
+            gone += tx.execute(SQL.as_str(), &params(&[&repository], batch)).await?;
+        }
     }
     Ok(gone)
+}
+
+fn by_repository(links: &[Link]) -> BTreeMap<i64, Vec<Digest>> {
+    let mut digests: BTreeMap<i64, Vec<Digest>> = BTreeMap::new();
+    for link in links {
+        digests.entry(link.repository).or_default().push(link.digest);
+    }
+    digests
 }
 
 /// A blob whose row is gone.
@@ -219,22 +222,19 @@ pub async fn links_by_age(tx: &mut Tx<'_>, after: &Place, until: Timestamp, limi
     rows.iter().map(link).collect()
 }
 
-/// Asks for reviews of the links after the cursor that nothing uses, and moves the cursor behind up to `limit` links made up to
-/// `until`. Says how many it passed.
+/// Up to `limit` links after the cursor that were made up to `until`, and moves the cursor behind them.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn look_at_links(tx: &mut Tx<'_>, until: Timestamp, due: Timestamp, limit: i64) -> Result<usize> {
+pub async fn pass_links(tx: &mut Tx<'_>, until: Timestamp, limit: i64) -> Result<Vec<Link>> {
     let from = cursor(tx).await?;
     let links = links_by_age(tx, &from, until, limit).await?;
-    let Some(last) = links.last() else { return Ok(0) };
-    for link in links.iter().filter(|link| !link.needed && link.expiring_at.is_none()) {
-        reviews::enqueue(tx, Some(link.repository), &link.digest, "no manifest uses it", due).await?;
+    if let Some(last) = links.last() {
+        tx.execute(
+            "UPDATE link_cursor SET created_at = ?1, repository_id = ?2, digest = ?3 WHERE id = 1",
+            &[&last.created_at, &last.repository, &last.digest],
+        )
+        .await?;
     }
-    tx.execute(
-        "UPDATE link_cursor SET created_at = ?1, repository_id = ?2, digest = ?3 WHERE id = 1",
-        &[&last.created_at, &last.repository, &last.digest],
-    )
-    .await?;
-    Ok(links.len())
+    Ok(links)
 }

@@ -116,7 +116,7 @@ impl Core {
     /// What the storage does not remove now stays doomed and due.
     async fn remove_at_once(&self, objects: Vec<doomed::Doomed>, purged: &mut Purged) -> Result<()> {
         let (all, mut removed) = (objects.len() as u64, Collected::default());
-        if let Err(error) = self.remove_doomed(objects, &mut removed).await {
+        if let Err(error) = self.remove_doomed(objects, &mut removed, None).await {
             tracing::error!(%error, "purged bytes are still in the storage; the collector tries again");
         }
         purged.objects += removed.objects;
