@@ -27,7 +27,7 @@ pub(crate) const BLOBS: Bounds = Bounds { bytes: 8 * 1024 * 1024, parts: 8 };
 /// The largest pages have 3 MiB of annotations, and their text as well.
 pub(crate) const REFERRERS: Bounds = Bounds { bytes: 8 * 1024 * 1024, parts: 1 };
 /// Bytes of a copy beside its key and what it holds, roughly.
-const OVERHEAD: usize = 256;
+const OVERHEAD: usize = 320;
 
 /// Up to so many marks a copy has: its repository's name, its place in it, and its bytes.
 pub(crate) type Marks = [Mark; 3];
@@ -57,16 +57,12 @@ pub(crate) enum Place<'a> {
     Digest(&'a Digest),
 }
 
-/// A key that is kept.
+/// A key that is kept: the name and, unless it is about a digest, what is there, in one piece.
 struct OwnKey {
     format: FormatName,
-    name: Box<str>,
-    place: OwnPlace,
-}
-
-enum OwnPlace {
-    Named(Box<str>),
-    Digest(Digest),
+    text: Box<str>,
+    name: usize,
+    digest: Option<Digest>,
 }
 
 struct Copy<T> {
@@ -86,11 +82,7 @@ struct Weight;
 
 impl<T> Weighter<OwnKey, Copy<T>> for Weight {
     fn weight(&self, key: &OwnKey, copy: &Copy<T>) -> u64 {
-        let place = match &key.place {
-            OwnPlace::Named(text) => text.len(),
-            OwnPlace::Digest(_) => size_of::<Digest>(),
-        };
-        (key.name.len() + place + copy.size + OVERHEAD) as u64
+        (key.text.len() + copy.size + OVERHEAD) as u64
     }
 }
 
@@ -119,11 +111,11 @@ impl<'a> Key<'a> {
     }
 
     fn to_own(self) -> OwnKey {
-        let place = match self.place {
-            Place::Named(text) => OwnPlace::Named(text.into()),
-            Place::Digest(digest) => OwnPlace::Digest(*digest),
+        let (named, digest) = match self.place {
+            Place::Named(text) => (text, None),
+            Place::Digest(digest) => ("", Some(*digest)),
         };
-        OwnKey { format: self.format, name: self.name.into(), place }
+        OwnKey { format: self.format, text: [self.name, named].concat().into(), name: self.name.len(), digest }
     }
 }
 
@@ -138,11 +130,8 @@ impl<'a> From<&'a Reference> for Place<'a> {
 
 impl OwnKey {
     fn key(&self) -> Key<'_> {
-        let place = match &self.place {
-            OwnPlace::Named(text) => Place::Named(text),
-            OwnPlace::Digest(digest) => Place::Digest(digest),
-        };
-        Key { format: self.format, name: &self.name, place }
+        let (name, named) = self.text.split_at(self.name);
+        Key { format: self.format, name, place: self.digest.as_ref().map_or(Place::Named(named), Place::Digest) }
     }
 }
 

@@ -105,26 +105,51 @@ pub(crate) struct Seen<'a> {
     pub(crate) source: Source<'a>,
 }
 
-/// A line, with all that tells it from others.
+/// A line, with all that tells it from others. Every request compares itself with one: what it looks at lies together, and what
+/// is only written down apart from it.
 pub(super) struct Line {
     pub(super) hash: u64,
-    number: u64,
     caller: Caller,
-    actor: String,
-    presented: Option<Box<str>>,
-    credential: String,
     action: &'static str,
     outcome: Outcome,
-    pub(super) format: Option<FormatName>,
-    project: Option<Box<str>>,
-    repository: Option<Box<str>>,
-    subject: Option<Box<str>>,
     digest: Option<Digest>,
     address: Option<IpAddr>,
-    request_id: Box<str>,
-    at: Timestamp,
+    presented: Option<Box<str>>,
+    names: Names,
     last_at: Timestamp,
     times: u64,
+    more: Box<More>,
+}
+
+/// The rest of a line.
+struct More {
+    number: u64,
+    at: Timestamp,
+    actor: String,
+    credential: String,
+    project: Option<Box<str>>,
+    request_id: Box<str>,
+}
+
+/// What a line is about, in one piece: the repository, or the project where it is about none, and the subject behind it.
+struct Names {
+    format: Option<FormatName>,
+    text: Box<str>,
+    place: Option<usize>,
+    has_subject: bool,
+}
+
+impl Names {
+    fn of(seen: &Seen<'_>) -> Self {
+        let (place, subject) = (seen.place(), seen.subject);
+        let text = [place.unwrap_or_default(), subject.unwrap_or_default()].concat().into();
+        Self { format: seen.format, text, place: place.map(str::len), has_subject: subject.is_some() }
+    }
+
+    fn split(&self) -> (Option<&str>, Option<&str>) {
+        let (place, subject) = self.text.split_at(self.place.unwrap_or_default());
+        (self.place.map(|_| place), self.has_subject.then_some(subject))
+    }
 }
 
 /// Names and tags are short by their grammar; what has none is cut here.
@@ -181,39 +206,43 @@ impl<'a> Seen<'a> {
         !self.identity.is_anonymous()
     }
 
+    /// The repository, which says what the project is, or the project.
+    fn place(&self) -> Option<&'a str> {
+        self.repository.or(self.project)
+    }
+
     pub(super) fn is(&self, line: &Line) -> bool {
         self.identity.caller() == line.caller
             && self.action == line.action
             && self.outcome == line.outcome
             && self.digest == line.digest
             && self.source.address == line.address
-            && self.subject == line.subject.as_deref()
-            && self.repository == line.repository.as_deref()
-            && self.format == line.format
-            && self.project == line.project.as_deref()
+            // Who is about a repository has a format, and who is about a project has none.
+            && self.format == line.names.format
+            && (self.place(), self.subject) == line.names.split()
             && self.presented == line.presented.as_deref()
     }
 
     pub(super) fn begin(&self, hash: u64, number: u64, now: Timestamp) -> Line {
         Line {
             hash,
-            number,
             caller: self.identity.caller(),
-            actor: self.identity.subject().name(),
-            presented: self.presented.map(Into::into),
-            credential: self.presented.map_or_else(|| self.identity.credential(), str::to_owned),
             action: self.action,
             outcome: self.outcome,
-            format: self.format,
-            project: self.project.map(Into::into),
-            repository: self.repository.map(Into::into),
-            subject: self.subject.map(Into::into),
             digest: self.digest,
             address: self.source.address,
-            request_id: cut(self.source.request_id).into(),
-            at: now,
+            presented: self.presented.map(Into::into),
+            names: Names::of(self),
             last_at: now,
             times: 1,
+            more: Box::new(More {
+                number,
+                at: now,
+                actor: self.identity.subject().name(),
+                credential: self.presented.map_or_else(|| self.identity.credential(), str::to_owned),
+                project: self.project.map(Into::into),
+                request_id: cut(self.source.request_id).into(),
+            }),
         }
     }
 }
@@ -224,7 +253,7 @@ impl Hash for Seen<'_> {
         // Names of operations are constants, and few.
         self.action.as_ptr().hash(state);
         self.outcome.hash(state);
-        self.repository.or(self.project).hash(state);
+        self.place().hash(state);
         self.subject.hash(state);
         self.digest.hash(state);
         self.source.address.hash(state);
@@ -240,26 +269,26 @@ impl Line {
 
     /// Where it comes among others.
     pub(super) fn place(&self) -> (Timestamp, u64) {
-        (self.at, self.number)
+        (self.more.at, self.more.number)
     }
 
     /// As the database has it.
     pub(super) fn row(self) -> accesses::Access {
-        let text = |text: Box<str>| text.into_string();
+        let (place, subject) = self.names.split();
         accesses::Access {
-            at: self.at,
+            at: self.more.at,
             last_at: self.last_at,
             times: self.times,
-            actor: self.actor,
-            credential: self.credential,
+            repository: place.filter(|_| self.names.format.is_some()).map(str::to_owned),
+            subject: subject.map(str::to_owned),
+            actor: self.more.actor,
+            credential: self.more.credential,
             action: self.action.to_owned(),
             outcome: self.outcome.as_str().to_owned(),
-            project: self.project.map(text),
-            repository: self.repository.map(text),
-            subject: self.subject.map(text),
+            project: self.more.project.map(str::into_string),
             digest: self.digest,
             address: self.address.map(|address| address.to_string()),
-            request_id: Some(self.request_id.into_string()).filter(|id| !id.is_empty()),
+            request_id: Some(self.more.request_id.into_string()).filter(|id| !id.is_empty()),
             detail: self.outcome.detail().map(Cow::into_owned),
         }
     }
