@@ -135,6 +135,15 @@ impl Digest {
         self.with_text(|digest| text.push_str(digest));
     }
 
+    /// Its text form in quotes, which is how entity tags are written.
+    pub fn quoted(&self) -> String {
+        let mut text = String::with_capacity(LONGEST_TEXT + 2);
+        text.push('"');
+        self.push_to(&mut text);
+        text.push('"');
+        text
+    }
+
     /// The form in which databases hold a digest: one byte for the algorithm, then the raw hash. Sorts like the text form.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(65);

@@ -8,14 +8,19 @@ use http::request::Parts;
 use http::{HeaderMap, Method, Response, StatusCode};
 use wharf_auth::Operation as _;
 use wharf_core::{Blob, Pull, Target};
-use wharf_types::{Digest, Reference, RepoName};
+use wharf_types::{Digest, MediaType, Reference, RepoName};
 use wharf_wire::{Body, Part, bytes, empty, etag, is_unchanged, stream};
 
 use crate::upload::CONTENT_DIGEST;
 use crate::{Call, Error, NAME, Op};
 
-/// A digest of sha512 in quotes.
-const LONGEST_ETAG: usize = 9 + 128;
+/// What most manifests are.
+static MANIFEST_TYPES: [HeaderValue; 4] = [
+    HeaderValue::from_static("application/vnd.oci.image.manifest.v1+json"),
+    HeaderValue::from_static("application/vnd.oci.image.index.v1+json"),
+    HeaderValue::from_static("application/vnd.docker.distribution.manifest.v2+json"),
+    HeaderValue::from_static("application/vnd.docker.distribution.manifest.list.v2+json"),
+];
 
 /// Content under a digest never changes; who may read it does, so shared caches stay out.
 const FOR_EVER: HeaderValue = HeaderValue::from_static("private, max-age=31536000, immutable");
@@ -34,18 +39,12 @@ pub(crate) fn pong() -> Response<Body> {
     response
 }
 
-/// Headers that name content by its digest.
-fn name_content(headers: &mut HeaderMap, digest: &Digest) {
-    // One text for both: the entity tag is the digest in quotes.
-    let mut tag = String::with_capacity(LONGEST_ETAG);
-    tag.push('"');
-    digest.push_to(&mut tag);
-    tag.push('"');
-    let tag = Bytes::from(tag);
-    if let Ok(value) = HeaderValue::from_maybe_shared(tag.slice(1..tag.len() - 1)) {
+/// Headers that name content by its digest: the entity tag is the digest in quotes.
+fn name_content(headers: &mut HeaderMap, quoted: Bytes) {
+    if let Ok(value) = HeaderValue::from_maybe_shared(quoted.slice(1..quoted.len() - 1)) {
         headers.insert(CONTENT_DIGEST, value);
     }
-    if let Ok(value) = HeaderValue::from_maybe_shared(tag) {
+    if let Ok(value) = HeaderValue::from_maybe_shared(quoted) {
         headers.insert(ETAG, value);
     }
 }
@@ -55,37 +54,42 @@ fn is_known(head: &Parts, digest: &Digest) -> bool {
     head.headers.contains_key(IF_NONE_MATCH) && is_unchanged(&head.headers, &etag(&digest.to_string()))
 }
 
-fn unchanged(digest: &Digest) -> Response<Body> {
+fn type_of(media_type: &MediaType) -> Option<HeaderValue> {
+    let known = MANIFEST_TYPES.iter().find(|known| known.as_bytes() == media_type.as_str().as_bytes());
+    known.cloned().or_else(|| HeaderValue::from_str(media_type.as_str()).ok())
+}
+
+fn unchanged(quoted: Bytes) -> Response<Body> {
     let mut response = Response::new(empty());
     *response.status_mut() = StatusCode::NOT_MODIFIED;
-    name_content(response.headers_mut(), digest);
+    name_content(response.headers_mut(), quoted);
     response
 }
 
 pub(crate) async fn manifest(call: &Call<'_>, head: &Parts) -> Result<Response<Body>, Error> {
     let Op::ReadManifest { name, reference } = call.permit.op() else { return Err(Error::NoSuchEndpoint) };
     let target = Target::new(NAME, name.clone());
-    let (digest, media_type, size, body) = match head.method == Method::HEAD {
+    let (digest, media_type, size, quoted, body) = match head.method == Method::HEAD {
         true => {
             let (digest, media_type, size) = call.core.manifest_head(&target, reference).await?;
-            (digest, media_type, size, empty())
+            (digest, type_of(&media_type), size, digest.quoted().into(), empty())
         }
         false => {
-            let manifest = call.core.manifest(&target, reference).await?;
-            let size = manifest.content.len() as u64;
-            (manifest.digest, manifest.media_type.clone(), size, bytes(manifest.content.clone()))
+            let found = call.core.manifest(&target, reference).await?;
+            let size = found.content.len() as u64;
+            (found.digest, type_of(&found.media_type), size, found.quoted.clone(), bytes(found.content.clone()))
         }
     };
     let known = is_known(head, &digest);
     note_manifest(call, head, known, digest);
     if known {
-        return Ok(unchanged(&digest));
+        return Ok(unchanged(quoted));
     }
     let mut response = Response::new(body);
     let headers = response.headers_mut();
-    name_content(headers, &digest);
+    name_content(headers, quoted);
     headers.insert(CONTENT_LENGTH, size.into());
-    if let Ok(value) = HeaderValue::from_str(media_type.as_str()) {
+    if let Some(value) = media_type {
         headers.insert(CONTENT_TYPE, value);
     }
     if matches!(reference, Reference::Digest(_)) {
@@ -115,7 +119,7 @@ pub(crate) async fn blob(call: &Call<'_>, head: &Parts) -> Result<Response<Body>
     let Op::ReadBlob { name, digest } = call.permit.op() else { return Err(Error::NoSuchEndpoint) };
     let blob = call.core.blob(&Target::new(NAME, name.clone()), digest).await?;
     if is_known(head, digest) {
-        return Ok(unchanged(digest));
+        return Ok(unchanged(digest.quoted().into()));
     }
     if head.method == Method::GET
         && let Some(link) = call.core.blob_link(&blob).await
@@ -147,7 +151,7 @@ fn elsewhere(digest: &Digest, location: HeaderValue) -> Response<Body> {
     let mut response = Response::new(empty());
     *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
     let headers = response.headers_mut();
-    name_content(headers, digest);
+    name_content(headers, digest.quoted().into());
     headers.insert(LOCATION, location);
     headers.insert(CONTENT_LENGTH, 0.into());
     // The link is for one caller and ends soon.
@@ -159,7 +163,7 @@ fn part_of(blob: &Blob, part: &Part, body: Body) -> Response<Body> {
     let mut response = Response::new(body);
     *response.status_mut() = part.status;
     let headers = response.headers_mut();
-    name_content(headers, &blob.digest);
+    name_content(headers, blob.digest.quoted().into());
     part.describe(headers, blob.size);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
     headers.insert(CACHE_CONTROL, FOR_EVER);

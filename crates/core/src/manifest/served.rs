@@ -21,6 +21,14 @@ pub struct Manifest {
     pub media_type: MediaType,
     /// Its bytes.
     pub content: Bytes,
+    /// The digest's text in quotes, put together once for all who ask.
+    pub quoted: Bytes,
+}
+
+impl Manifest {
+    fn new(digest: Digest, media_type: MediaType, content: Bytes) -> Self {
+        Self { digest, media_type, content, quoted: digest.quoted().into() }
+    }
 }
 
 /// What a name leads to. A large manifest is read only once there is room for it.
@@ -45,7 +53,7 @@ impl Core {
             Found::Small(manifest) => Ok(manifest),
             Found::Large((digest, media_type, size)) => {
                 let content = Box::pin(self.large(target, &digest, size)).await?;
-                Ok(Arc::new(Manifest { digest, media_type, content }))
+                Ok(Arc::new(Manifest::new(digest, media_type, content)))
             }
         }
     }
@@ -61,7 +69,7 @@ impl Core {
         let (served, marks) = Box::pin(db.read(&pull, |tx, pull| Box::pin(read(tx, pull)))).await?;
         let manifests::Served { digest, media_type, size, content } = served;
         let Some(content) = content else { return Ok(Found::Large((digest, media_type, size))) };
-        let mut manifest = Arc::new(Manifest { digest, media_type, content: content.into() });
+        let mut manifest = Arc::new(Manifest::new(digest, media_type, content.into()));
         if let Some(Marked { by_place, by_digest, .. }) = marks {
             if let Some(marks) = by_digest {
                 manifest = self.shared(target, manifest, marks);
