@@ -35,6 +35,8 @@ pub(crate) struct Connection {
     pub(crate) app: Arc<App>,
     pub(crate) activity: Arc<Activity>,
     pub(crate) peer: Peer,
+    /// The peer's address, as every line of the access log has it.
+    pub(crate) address: String,
     /// Whether this is one connection too many, for health checks only.
     pub(crate) reserve: bool,
     pub(crate) timeouts: Timeouts,

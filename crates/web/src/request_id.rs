@@ -1,5 +1,6 @@
 //! The name of a request in logs, answers and the audit log.
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// The header that carries it.
@@ -23,7 +24,8 @@ fn generate() -> HeaderValue {
     let mut text = [0; 32];
     let encoded = hex::encode_to_slice(rand::random::<u128>().to_be_bytes(), &mut text);
     debug_assert!(encoded.is_ok());
-    HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static("0"))
+    // Shared from the beginning: the log, the answer and the audit log hold it.
+    HeaderValue::from_maybe_shared(Bytes::from_owner(text)).unwrap_or(HeaderValue::from_static("0"))
 }
 
 #[cfg(test)]

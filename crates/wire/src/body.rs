@@ -5,28 +5,28 @@ use std::io;
 use ::bytes::{Bytes, BytesMut};
 use futures_util::{TryStreamExt, stream};
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, BodyStream, Empty, Full, StreamBody};
+use http_body_util::{BodyExt, BodyStream, Either, Full, StreamBody};
 use wharf_core::ByteStream;
 
 /// What can go wrong while a body passes.
 pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
 
-/// A body of a request or response.
-pub type Body = UnsyncBoxBody<Bytes, BodyError>;
+/// A body of a request or response: in memory, or one that comes bit by bit.
+pub type Body = Either<Full<Bytes>, UnsyncBoxBody<Bytes, BodyError>>;
 
 /// A body that is not there.
 pub fn empty() -> Body {
-    Empty::new().map_err(|never| match never {}).boxed_unsync()
+    Body::Left(Full::default())
 }
 
 /// A body in memory.
 pub fn bytes(content: impl Into<Bytes>) -> Body {
-    Full::new(content.into()).map_err(|never| match never {}).boxed_unsync()
+    Body::Left(Full::new(content.into()))
 }
 
 /// A body that is read as the client takes it.
 pub fn stream(content: ByteStream) -> Body {
-    StreamBody::new(content.map_ok(http_body::Frame::data).map_err(BodyError::from)).boxed_unsync()
+    Body::Right(StreamBody::new(content.map_ok(http_body::Frame::data).map_err(BodyError::from)).boxed_unsync())
 }
 
 /// The chunks of a request's body, trailers left out.

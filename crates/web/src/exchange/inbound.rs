@@ -93,7 +93,7 @@ impl Inbound {
             timer: None,
             ended: false,
         };
-        (inbound.boxed_unsync(), Some(progress))
+        (Body::Right(inbound.boxed_unsync()), Some(progress))
     }
 
     fn take(&mut self, frame: Option<Result<Frame<Bytes>, hyper::Error>>) -> Option<Result<Frame<Bytes>, BodyError>> {

@@ -102,12 +102,16 @@ impl Record {
     fn log(&self, duration: Duration) {
         let failed = self.status >= 500 || (self.error.is_some() && !self.whole);
         let bytes_in = self.body.as_ref().map_or(0, |body| body.received());
+        let address = match self.address == self.connection.peer.address {
+            true => Cow::Borrowed(self.connection.address.as_str()),
+            false => Cow::Owned(self.address.to_string()),
+        };
         // One macro call a level, because the level of a callsite is constant.
         macro_rules! line {
             ($level:ident) => {
                 tracing::$level!(
                     request_id = self.id.to_str().unwrap_or_default(),
-                    address = %self.address,
+                    %address,
                     actor = self.actor,
                     method = %self.method,
                     path = &*logged_path(&self.uri),

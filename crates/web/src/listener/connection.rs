@@ -103,6 +103,7 @@ async fn talk(server: &Server, protocol: Protocol, transport: Transport, place: 
         app: Arc::clone(&server.app),
         activity: Arc::clone(&place.activity),
         peer: place.peer.clone(),
+        address: place.peer.address.to_string(),
         reserve: place.seat.reserve,
         timeouts: server.timeouts.clone(),
         last: Last::default(),
