@@ -84,20 +84,23 @@ impl Core {
     /// Settles a batch of links that have come of age.
     pub(super) async fn look_at_links(&self, done: &mut Collected, brake: &Brake<'_>) -> Result<()> {
         let times = self.times();
+        let any = self.inner.db.read(&times, |tx, times| {
+            Box::pin(async move {
+                let from = collection::cursor(tx).await?;
+                Ok::<_, Error>(!collection::links_by_age(tx, &from, times.cursor, 1).await?.is_empty())
+            })
+        });
+        if !any.await? {
+            return Ok(());
+        }
         for _ in 0..(self.inner.config.collection.batch as usize).div_ceil(STEP).max(1) {
-            let any = self.inner.db.read(&times, |tx, times| {
-                Box::pin(async move {
-                    let from = collection::cursor(tx).await?;
-                    Ok::<_, Error>(!collection::links_by_age(tx, &from, times.cursor, 1).await?.is_empty())
-                })
-            });
-            if !any.await? {
-                break;
-            }
             let passed = self.inner.db.write(Durability::Relaxed, times, |tx, times| Box::pin(settle_aged(tx, times)));
             let passed = passed.await?;
             self.inner.tally.count(&passed);
             done.add(&passed);
+            if passed.reviewed < STEP as u64 {
+                break;
+            }
             brake.rows(passed.reviewed).await;
         }
         Ok(())
