@@ -130,16 +130,11 @@ impl Digest {
         self.algorithm.as_str().len() + 1 + 2 * self.algorithm.size()
     }
 
-    /// Adds its text form to `text`.
-    pub fn push_to(&self, text: &mut String) {
-        self.with_text(|digest| text.push_str(digest));
-    }
-
     /// Its text form in quotes, which is how entity tags are written.
     pub fn quoted(&self) -> String {
-        let mut text = String::with_capacity(LONGEST_TEXT + 2);
+        let mut text = String::with_capacity(self.text_length() + 2);
         text.push('"');
-        self.push_to(&mut text);
+        self.with_text(|digest| text.push_str(digest));
         text.push('"');
         text
     }

@@ -8,7 +8,7 @@ use http::{Method, Response, StatusCode};
 use wharf_core::ByteStream;
 use wharf_types::Digest;
 
-use crate::{Body, Part, empty, etag, is_unchanged, stream};
+use crate::{Body, Part, empty, is_unchanged, stream};
 
 /// Content under a digest never changes; who may read it does, so shared caches stay out.
 pub const FOR_EVER: HeaderValue = HeaderValue::from_static("private, max-age=31536000, immutable");
@@ -43,7 +43,7 @@ impl Content<'_> {
         head: &Parts,
         open: impl AsyncFnOnce(Range<u64>) -> Result<ByteStream, E>,
     ) -> Result<Response<Body>, E> {
-        let tag = etag(&self.digest.to_string());
+        let tag = self.digest.quoted();
         if is_unchanged(&head.headers, &tag) {
             return Ok(self.described(&tag, StatusCode::NOT_MODIFIED, empty()));
         }

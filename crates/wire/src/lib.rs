@@ -16,7 +16,7 @@ mod range;
 mod setup;
 
 pub use body::{Body, BodyError, ReadError, announced, bytes, chunks, empty, exactly, read_up_to, stream};
-pub use conditional::{etag, is_unchanged};
+pub use conditional::is_unchanged;
 pub use content::{ASK_AGAIN, Content, FOR_EVER, OutOfRange};
 pub use context::Context;
 pub use credentials::{Credentials, InvalidCredentials};

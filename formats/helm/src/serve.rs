@@ -6,7 +6,7 @@ use http::{Method, Response};
 use wharf_auth::Operation;
 use wharf_core::{Error as CoreError, Pull};
 use wharf_types::RepoName;
-use wharf_wire::{ASK_AGAIN, Body, Content, bytes, empty, etag, is_unchanged, setup_page};
+use wharf_wire::{ASK_AGAIN, Body, Content, bytes, empty, is_unchanged, setup_page};
 
 use crate::add::json;
 use crate::index::{self, INDEX};
@@ -48,7 +48,7 @@ impl Call<'_> {
     pub(crate) async fn file(&self, name: &RepoName, path: &str, head: &Parts) -> Result<Response<Body>, Error> {
         let blob = self.core.package(&self.target(name), path).await?;
         let media_type = if path.ends_with(".prov") { SIGNATURE } else { CHART };
-        if head.method == Method::GET && !is_unchanged(&head.headers, &etag(&blob.digest.to_string())) {
+        if head.method == Method::GET && !is_unchanged(&head.headers, &blob.digest.quoted()) {
             let (identity, action) = (self.permit.identity(), self.permit.op().name());
             let pull = Pull { identity, action, format: NAME, name, tag: Some(path), digest: blob.digest };
             self.core.pulled(&pull, self.context.source());

@@ -7,19 +7,19 @@ use http::header::{
 use http::request::Parts;
 use http::{HeaderMap, Method, Response, StatusCode};
 use wharf_auth::Operation as _;
-use wharf_core::{Blob, Pull, Target};
+use wharf_core::{Blob, Pull, Target, media};
 use wharf_types::{Digest, MediaType, Reference, RepoName};
-use wharf_wire::{Body, Part, bytes, empty, etag, is_unchanged, stream};
+use wharf_wire::{Body, Part, bytes, empty, is_unchanged, stream};
 
 use crate::upload::CONTENT_DIGEST;
 use crate::{Call, Error, NAME, Op};
 
 /// What most manifests are.
 static MANIFEST_TYPES: [HeaderValue; 4] = [
-    HeaderValue::from_static("application/vnd.oci.image.manifest.v1+json"),
-    HeaderValue::from_static("application/vnd.oci.image.index.v1+json"),
-    HeaderValue::from_static("application/vnd.docker.distribution.manifest.v2+json"),
-    HeaderValue::from_static("application/vnd.docker.distribution.manifest.list.v2+json"),
+    HeaderValue::from_static(media::IMAGE),
+    HeaderValue::from_static(media::INDEX),
+    HeaderValue::from_static(media::DOCKER_IMAGE),
+    HeaderValue::from_static(media::DOCKER_LIST),
 ];
 
 /// Content under a digest never changes; who may read it does, so shared caches stay out.
@@ -40,7 +40,8 @@ pub(crate) fn pong() -> Response<Body> {
 }
 
 /// Headers that name content by its digest: the entity tag is the digest in quotes.
-fn name_content(headers: &mut HeaderMap, quoted: Bytes) {
+fn name_content(headers: &mut HeaderMap, quoted: impl Into<Bytes>) {
+    let quoted = quoted.into();
     if let Ok(value) = HeaderValue::from_maybe_shared(quoted.slice(1..quoted.len() - 1)) {
         headers.insert(CONTENT_DIGEST, value);
     }
@@ -51,7 +52,7 @@ fn name_content(headers: &mut HeaderMap, quoted: Bytes) {
 
 /// Whether the client says that it has this content.
 fn is_known(head: &Parts, digest: &Digest) -> bool {
-    head.headers.contains_key(IF_NONE_MATCH) && is_unchanged(&head.headers, &etag(&digest.to_string()))
+    head.headers.contains_key(IF_NONE_MATCH) && is_unchanged(&head.headers, &digest.quoted())
 }
 
 fn type_of(media_type: &MediaType) -> Option<HeaderValue> {
@@ -59,7 +60,7 @@ fn type_of(media_type: &MediaType) -> Option<HeaderValue> {
     known.cloned().or_else(|| HeaderValue::from_str(media_type.as_str()).ok())
 }
 
-fn unchanged(quoted: Bytes) -> Response<Body> {
+fn unchanged(quoted: impl Into<Bytes>) -> Response<Body> {
     let mut response = Response::new(empty());
     *response.status_mut() = StatusCode::NOT_MODIFIED;
     name_content(response.headers_mut(), quoted);
@@ -119,7 +120,7 @@ pub(crate) async fn blob(call: &Call<'_>, head: &Parts) -> Result<Response<Body>
     let Op::ReadBlob { name, digest } = call.permit.op() else { return Err(Error::NoSuchEndpoint) };
     let blob = call.core.blob(&Target::new(NAME, name.clone()), digest).await?;
     if is_known(head, digest) {
-        return Ok(unchanged(digest.quoted().into()));
+        return Ok(unchanged(digest.quoted()));
     }
     if head.method == Method::GET
         && let Some(link) = call.core.blob_link(&blob).await
@@ -128,7 +129,7 @@ pub(crate) async fn blob(call: &Call<'_>, head: &Parts) -> Result<Response<Body>
         note_blob(call, name, *digest);
         return Ok(elsewhere(digest, location));
     }
-    let part = Part::asked(head, || etag(&digest.to_string()), blob.size);
+    let part = Part::asked(head, || digest.quoted(), blob.size);
     let part = part.ok_or(Error::RangeNotSatisfiable(blob.size))?;
     let body = match head.method == Method::HEAD || part.range.is_empty() {
         true => empty(),
@@ -151,7 +152,7 @@ fn elsewhere(digest: &Digest, location: HeaderValue) -> Response<Body> {
     let mut response = Response::new(empty());
     *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
     let headers = response.headers_mut();
-    name_content(headers, digest.quoted().into());
+    name_content(headers, digest.quoted());
     headers.insert(LOCATION, location);
     headers.insert(CONTENT_LENGTH, 0.into());
     // The link is for one caller and ends soon.
@@ -163,7 +164,7 @@ fn part_of(blob: &Blob, part: &Part, body: Body) -> Response<Body> {
     let mut response = Response::new(body);
     *response.status_mut() = part.status;
     let headers = response.headers_mut();
-    name_content(headers, blob.digest.quoted().into());
+    name_content(headers, blob.digest.quoted());
     part.describe(headers, blob.size);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
     headers.insert(CACHE_CONTROL, FOR_EVER);
