@@ -120,9 +120,11 @@ impl Session {
         self.object = Some((key.clone(), Progress::default()));
         let head = std::mem::take(&mut self.tail);
         let outcome = self.append(inner, head, body).await;
-        if outcome.is_err() {
-            // No row knows of this object yet.
-            inner.storage.discard(&key, &Progress::default()).await?;
+        // No row knows of this object yet. A storage that is away would only be waited for once more, and the sweep finds it.
+        if outcome.as_ref().is_err_and(|error| !error.is_unavailable())
+            && let Err(error) = inner.storage.discard(&key, &Progress::default()).await
+        {
+            tracing::debug!(%error, %key, "an object that never was whole is left to the sweep");
         }
         outcome
     }

@@ -68,7 +68,7 @@ pub struct Config {
     pub connect_timeout: Duration,
     /// How long to wait for an answer, or for the next bytes of one.
     pub request_timeout: Duration,
-    /// How often a request is tried again.
+    /// How often a request is tried again. The waits in between grow by 50 ms on the average: twenty tries take ten seconds.
     pub retries: usize,
     /// No further try after so long.
     pub retry_for: Duration,
@@ -103,7 +103,7 @@ impl Config {
             public_endpoint: None,
             connect_timeout: Duration::from_secs(5),
             request_timeout: Duration::from_secs(60),
-            retries: 5,
+            retries: 20,
             retry_for: Duration::from_secs(10),
             part_size: Self::SMALLEST_PART,
             upload_memory: 192 * 1024 * 1024,
@@ -141,19 +141,7 @@ impl Config {
 
     /// The client, and the one that signs URLs.
     pub(crate) fn connect(&self) -> Result<Doors, OpenError> {
-        if self.bucket.is_empty() {
-            return Err(OpenError::setting(self.section, "bucket", "is not set"));
-        }
-        if self.is_plain() && !self.allow_http {
-            return Err(OpenError::setting(
-                self.section,
-                "allow_http",
-                "is not on, but the endpoint is http:// and so without TLS",
-            ));
-        }
-        if !(Self::SMALLEST_PART..=Self::LARGEST_PART).contains(&self.part_size) {
-            return Err(OpenError::setting(self.section, "part_size", "is not between 5MiB and 256MiB"));
-        }
+        self.check()?;
         let store = self.build(self.endpoint.as_deref())?;
         let signer: Option<Arc<dyn Door>> = match (&self.public_endpoint, self.redirect) {
             (_, false) => None,
@@ -161,6 +149,30 @@ impl Config {
             (Some(public), true) => Some(self.build(Some(public))?),
         };
         Ok(Doors { store, signer })
+    }
+
+    fn check(&self) -> Result<(), OpenError> {
+        let wrong = |setting, problem| Err(OpenError::setting(self.section, setting, problem));
+        if self.bucket.is_empty() {
+            return wrong("bucket", "is not set");
+        }
+        if self.is_plain() && !self.allow_http {
+            return wrong("allow_http", "is not on, but the endpoint is http:// and so without TLS");
+        }
+        if !(Self::SMALLEST_PART..=Self::LARGEST_PART).contains(&self.part_size) {
+            return wrong("part_size", "is not between 5MiB and 256MiB");
+        }
+        if self.redirect && self.kind == Kind::Gcs && !self.is_google() {
+            return wrong("redirect", "works with https://storage.googleapis.com only");
+        }
+        Ok(())
+    }
+
+    /// Whether requests and signed URLs go to Google itself: the library signs for that host whatever the endpoint is, and
+    /// elsewhere such a signature is worth nothing.
+    fn is_google(&self) -> bool {
+        let google = |url: &String| url.trim_end_matches('/') == "https://storage.googleapis.com";
+        [&self.endpoint, &self.public_endpoint].into_iter().flatten().all(google)
     }
 
     fn build(&self, endpoint: Option<&str>) -> Result<Arc<dyn Door>, OpenError> {
@@ -171,16 +183,22 @@ impl Config {
         }
     }
 
-    /// What the environment says, by names that the provider's own programs read.
-    fn ambient<K: std::str::FromStr>(&self) -> impl Iterator<Item = (K, &str)> {
+    fn has_key(&self) -> bool {
+        self.secret_key.is_some() && (self.kind != Kind::S3 || self.access_key.is_some())
+    }
+
+    /// What the environment says, by names that the provider's own programs read. Beside a key that the settings name, the
+    /// `credentials` in the environment are another's: half of each would be refused.
+    fn ambient<K: std::str::FromStr + PartialEq>(&self, credentials: &[K]) -> impl Iterator<Item = (K, &str)> {
         self.ambient
             .iter()
             .filter_map(|(name, value)| Some((name.to_ascii_lowercase().parse().ok()?, value.0.as_str())))
+            .filter(|(key, _)| !self.has_key() || !credentials.contains(key))
     }
 
     fn s3(&self, endpoint: Option<&str>) -> Result<Arc<dyn Door>, OpenError> {
         let said: AmazonS3Builder = self
-            .ambient::<AmazonS3ConfigKey>()
+            .ambient(&[AmazonS3ConfigKey::AccessKeyId, AmazonS3ConfigKey::SecretAccessKey, AmazonS3ConfigKey::Token])
             .fold(AmazonS3Builder::new(), |builder, (key, value)| builder.with_config(key, value));
         let mut builder = said
             .with_bucket_name(&self.bucket)
@@ -214,7 +232,11 @@ impl Config {
 
     fn gcs(&self, endpoint: Option<&str>) -> Result<Arc<dyn Door>, OpenError> {
         let said: GoogleCloudStorageBuilder = self
-            .ambient::<GoogleConfigKey>()
+            .ambient(&[
+                GoogleConfigKey::ServiceAccount,
+                GoogleConfigKey::ServiceAccountKey,
+                GoogleConfigKey::ApplicationCredentials,
+            ])
             .fold(GoogleCloudStorageBuilder::new(), |builder, (key, value)| builder.with_config(key, value));
         let mut builder =
             said.with_bucket_name(&self.bucket).with_client_options(self.client()?).with_retry(self.retry());
@@ -229,7 +251,7 @@ impl Config {
 
     fn azure(&self, endpoint: Option<&str>) -> Result<Arc<dyn Door>, OpenError> {
         let said: MicrosoftAzureBuilder = self
-            .ambient::<AzureConfigKey>()
+            .ambient(&[AzureConfigKey::AccessKey, AzureConfigKey::SasKey, AzureConfigKey::Token])
             .fold(MicrosoftAzureBuilder::new(), |builder, (key, value)| builder.with_config(key, value));
         let mut builder = said
             .with_container_name(&self.bucket)
@@ -246,5 +268,39 @@ impl Config {
             builder = builder.with_access_key(&key.0);
         }
         Ok(Arc::new(builder.build().map_err(|error| OpenError::configured(&error))?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn google() -> Config {
+        let key = r#"{"disable_oauth": true, "client_email": "", "private_key": "", "private_key_id": ""}"#;
+        Config { secret_key: Some(Secret(key.to_owned())), ..Config::new(Kind::Gcs, "blobs") }
+    }
+
+    #[test]
+    fn a_key_in_the_settings_is_not_mixed_with_one_in_the_environment() {
+        let ambient = |name: &str| vec![(name.to_owned(), Secret("another".to_owned()))];
+        let google = Config { ambient: ambient("GOOGLE_SERVICE_ACCOUNT"), ..google() };
+        assert!(google.connect().is_ok());
+        let mut amazon = Config { ambient: ambient("AWS_SESSION_TOKEN"), ..Config::new(Kind::S3, "blobs") };
+        let token = |config: &Config| config.ambient(&[AmazonS3ConfigKey::Token]).count();
+        assert_eq!(token(&amazon), 1);
+        (amazon.access_key, amazon.secret_key) = (Some("key".to_owned()), Some(Secret("secret".to_owned())));
+        assert_eq!(token(&amazon), 0);
+    }
+
+    #[test]
+    fn what_google_signs_is_good_at_its_own_host_only() {
+        let redirecting = |endpoint: Option<&str>| {
+            let endpoint = endpoint.map(str::to_owned);
+            Config { redirect: true, endpoint, ..google() }.connect().map(|_| ()).map_err(|error| error.to_string())
+        };
+        assert_eq!(redirecting(None), Ok(()));
+        assert_eq!(redirecting(Some("https://storage.googleapis.com/")), Ok(()));
+        let refused = redirecting(Some("https://storage.example.com")).unwrap_err();
+        assert!(refused.starts_with("storage.redirect "), "{refused}");
     }
 }

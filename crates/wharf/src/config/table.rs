@@ -112,7 +112,7 @@ pub(crate) static SETTINGS: &[Setting] = &[
         Switch,
         Is("false"),
         "Whether clients fetch large blobs from the object store, by a signed URL. They have to reach it, and what it hands out is \
-         not compared with the digest here.",
+         not compared with the digest here. With kind gcs at Google's own host only.",
     ),
     setting("storage.redirect_from", Size, Is("1MiB"), "The smallest blob for which they are sent there."),
     setting("storage.redirect_lifetime", Span, Is("10m"), "How long such a URL is good for."),
@@ -129,7 +129,7 @@ pub(crate) static SETTINGS: &[Setting] = &[
         Is("60s"),
         "How long to wait for an answer of the object store, or for its next bytes.",
     ),
-    setting("storage.retries", Number, Is("5"), "How often a request to the object store is tried again."),
+    setting("storage.retries", Number, Is("20"), "How often a request to the object store is tried again."),
     setting("storage.retry_for", Span, Is("10s"), "No further try after so long: then clients are told to come back."),
     setting(
         "storage.part_size",
@@ -394,7 +394,7 @@ pub(crate) static SETTINGS: &[Setting] = &[
         Is("60s"),
         "How long to wait for an answer of the object store, or for its next bytes.",
     ),
-    setting("backup.retries", Number, Is("5"), "How often a request to the object store is tried again."),
+    setting("backup.retries", Number, Is("20"), "How often a request to the object store is tried again."),
     setting("backup.retry_for", Span, Is("10s"), "No further try after so long."),
     setting(
         "backup.part_size",
