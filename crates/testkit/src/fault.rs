@@ -58,6 +58,7 @@ pub struct Asked {
 pub struct FaultProxy {
     address: SocketAddr,
     fault: watch::Sender<Fault>,
+    refusals: Arc<AtomicU32>,
     seen: Arc<Mutex<Vec<Asked>>>,
     accepting: JoinHandle<()>,
 }
@@ -70,6 +71,7 @@ struct Way {
     upstream: SocketAddr,
     fault: watch::Receiver<Fault>,
     asked: Arc<AtomicU32>,
+    refusals: Arc<AtomicU32>,
     seen: Arc<Mutex<Vec<Asked>>>,
 }
 
@@ -79,8 +81,14 @@ impl FaultProxy {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let (fault, told) = watch::channel(Fault::None);
-        let seen = Arc::default();
-        let way = Way { upstream, fault: told, asked: Arc::default(), seen: Arc::clone(&seen) };
+        let (seen, refusals) = (Arc::default(), Arc::default());
+        let way = Way {
+            upstream,
+            fault: told,
+            asked: Arc::default(),
+            refusals: Arc::clone(&refusals),
+            seen: Arc::clone(&seen),
+        };
         let accepting = tokio::spawn(async move {
             // The connections end with this task.
             let mut connections = tokio::task::JoinSet::new();
@@ -89,7 +97,7 @@ impl FaultProxy {
                 connections.spawn(serve(client, way.clone()));
             }
         });
-        Self { address, fault, seen, accepting }
+        Self { address, fault, refusals, seen, accepting }
     }
 
     /// What came since this was asked for the last time.
@@ -100,6 +108,11 @@ impl FaultProxy {
     /// Misbehaves like this from now on.
     pub fn set(&self, fault: Fault) {
         self.fault.send_replace(fault);
+    }
+
+    /// Tells the next so many requests that there are too many of them.
+    pub fn refuse(&self, requests: u32) {
+        self.refusals.store(requests, Relaxed);
     }
 
     /// Where it listens.
@@ -136,6 +149,9 @@ async fn serve(client: TcpStream, way: Way) {
 /// An error breaks the connection.
 async fn answer(request: Request<Incoming>, way: &Way) -> io::Result<Response<Body>> {
     way.seen.lock().push(asked(&request));
+    if way.refusals.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_ok() {
+        return failed(request, StatusCode::TOO_MANY_REQUESTS).await;
+    }
     let fault = *way.fault.borrow();
     let number = way.asked.fetch_add(1, Relaxed) + 1;
     match fault {
@@ -144,11 +160,7 @@ async fn answer(request: Request<Incoming>, way: &Way) -> io::Result<Response<Bo
             if (number / nth).is_multiple_of(2) {
                 return Err(io::Error::other("told to break"));
             }
-            // Like a server that has read what it was sent.
-            request.into_body().collect().await.map_err(io::Error::other)?;
-            let mut failed = Response::new(whole(Bytes::from_static(b"told to fail")));
-            *failed.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-            return Ok(failed);
+            return failed(request, StatusCode::INTERNAL_SERVER_ERROR).await;
         }
         _ => {}
     }
@@ -163,6 +175,14 @@ async fn answer(request: Request<Incoming>, way: &Way) -> io::Result<Response<Bo
         Fault::Wrong => wrong(answer).await,
         _ => Ok(answer.map(|body| body.map_err(io::Error::other).boxed())),
     }
+}
+
+/// Like a server that has read what it was sent.
+async fn failed(request: Request<Incoming>, status: StatusCode) -> io::Result<Response<Body>> {
+    request.into_body().collect().await.map_err(io::Error::other)?;
+    let mut failed = Response::new(whole(Bytes::from_static(b"told to fail")));
+    *failed.status_mut() = status;
+    Ok(failed)
 }
 
 fn asked(request: &Request<Incoming>) -> Asked {

@@ -59,6 +59,17 @@ async fn pushes_and_pulls_survive_a_store_that_fails_every_tenth_request() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_asks_for_patience_gets_it() {
+    let (server, proxy) = behind_proxy(|_| {}).await;
+    let admin = server.admin();
+    let pushed = content(300_000, 4);
+    proxy.refuse(8);
+    let digest = push_blob(&admin, "team/app", pushed.clone()).await;
+    proxy.refuse(8);
+    admin.get(&blob(&digest)).await.assert_status(200).assert_body(pushed);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_that_is_away_is_told_as_such_and_is_used_again_when_it_is_back() {
     let (server, proxy) =
         behind_proxy(|config| (config.retries, config.connect_timeout) = (1, Duration::from_secs(2))).await;
