@@ -224,6 +224,18 @@ impl Db {
         }
     }
 
+    /// Makes sure that what was deleted cannot be read in the files of the database any more, for what must not stay anywhere.
+    /// PostgreSQL is asked for nothing: what its files and archives keep is in the hands of whoever runs it.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if others kept it from that for some seconds.
+    pub async fn wipe(&self) -> Result<()> {
+        match &*self.0 {
+            Backend::Sqlite(sqlite) => sqlite.wipe().await,
+            Backend::Postgres(_) => Ok(()),
+        }
+    }
+
     /// Which database this is.
     pub fn engine(&self) -> Engine {
         match &*self.0 {

@@ -82,6 +82,13 @@ impl Sqlite {
         result
     }
 
+    /// Moves the whole log into the file and empties it: old pages in it hold what was deleted since.
+    pub(crate) async fn wipe(&self) -> Result<()> {
+        let files = Arc::clone(&self.files);
+        let wiping = tokio::task::spawn_blocking(move || checkpoint::empty(&files));
+        wiping.await.map_err(|e| Error::Unavailable(format!("emptying the log ended early: {e}")))?
+    }
+
     /// See [`Marks`].
     pub(crate) fn mark(&self, subject: &Subject<'_>) -> Option<Mark> {
         self.marks.mark(subject)

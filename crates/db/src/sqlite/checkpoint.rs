@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use rusqlite::Connection;
 
@@ -28,6 +29,9 @@ const TOO_LONG: i32 = 16_000;
 const LITTLE: i32 = 400;
 /// Pages in the log at which the writer moves them however many they are: 256 MiB.
 const FAR_TOO_LONG: i32 = 64_000;
+
+/// How long an emptying waits for readers.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 const CHECKPOINT: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 
@@ -93,6 +97,18 @@ impl Drop for Checkpointer {
         if let Some(Err(_)) = self.thread.take().map(JoinHandle::join) {
             tracing::error!("the database's checkpointing thread had panicked");
         }
+    }
+}
+
+/// Waits for readers and the writer, two seconds at most, moves all pages and cuts the log to nothing.
+pub(super) fn empty(files: &Files) -> Result<()> {
+    let connection = connect::open(files, Role::Checkpointer)?;
+    // Less than the writer's: it waits while this one waits for readers, and must not give up.
+    connection.busy_timeout(PATIENCE).map_err(|e| failure::opening(files.path(), &e))?;
+    let busy = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
+    match busy.map_err(|e| failure::opening(files.path(), &e))? {
+        false => Ok(()),
+        true => Err(Error::Unavailable("the log is being read".to_owned())),
     }
 }
 

@@ -16,8 +16,10 @@ pub(super) struct Files {
 }
 
 impl Files {
-    /// Takes the file at `path`, creating it readable by its owner only: it holds hashed passwords.
+    /// Takes the file at `path`, creating it readable by its owner only: it holds hashed passwords. Whatever name leads to it, the
+    /// lock and SQLite's log lie beside the file itself, so that two processes see each other.
     pub(super) fn lock(path: &Path) -> Result<Self> {
+        let path = &resolved(path)?;
         let mut lock_path = path.as_os_str().to_owned();
         lock_path.push(".lock");
         let lock_path = PathBuf::from(lock_path);
@@ -29,7 +31,9 @@ impl Files {
             }
             Err(TryLockError::Error(e)) => return Err(unusable(&lock_path, &e)),
         }
-        private(path)?;
+        let file = private(path)?;
+        #[cfg(unix)]
+        refuse_other_names(path, &file)?;
         Ok(Self { path: path.to_owned(), _lock: Some(lock), temporary: None })
     }
 
@@ -48,6 +52,33 @@ impl Files {
     pub(super) fn lasting(&self) -> bool {
         self.temporary.is_none()
     }
+}
+
+/// The path without symbolic links; of a file that is not there yet, its folder's.
+fn resolved(path: &Path) -> Result<PathBuf> {
+    match path.canonicalize() {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        resolved => return resolved.map_err(|e| unusable(path, &e)),
+    }
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return Ok(path.to_owned()) };
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    if let Ok(target) = path.read_link() {
+        // To a file that is made now. Links in a circle are another error.
+        return resolved(&folder.join(target));
+    }
+    Ok(folder.canonicalize().map_err(|e| unusable(path, &e))?.join(name))
+}
+
+/// A hard link is a name beside which another process would keep a lock and a log of its own.
+#[cfg(unix)]
+fn refuse_other_names(path: &Path, file: &File) -> Result<()> {
+    let names = std::os::unix::fs::MetadataExt::nlink(&file.metadata().map_err(|e| unusable(path, &e))?);
+    if names > 1 {
+        let problem =
+            format!("{} has {names} names (hard links): two servers could open it; copy it instead", path.display());
+        return Err(Error::Config(problem));
+    }
+    Ok(())
 }
 
 fn private(path: &Path) -> Result<File> {

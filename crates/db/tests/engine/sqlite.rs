@@ -47,6 +47,51 @@ async fn an_acknowledged_write_is_in_the_files_while_they_are_still_open() {
 }
 
 #[tokio::test]
+async fn what_was_deleted_is_in_no_file_after_a_wipe() {
+    const SECRET: &str = "a secret that leaked";
+    let folder = tempfile::tempdir().unwrap();
+    let holds = || {
+        ["wharf.db", "wharf.db-wal"].iter().any(|name| {
+            let content = std::fs::read(folder.path().join(name)).unwrap();
+            content.windows(SECRET.len()).any(|window| window == SECRET.as_bytes())
+        })
+    };
+    let db = open_again(&config(folder.path())).await;
+    // Enough for pages of their own, which go back to the file's free pages.
+    for number in 0..200 {
+        put(&db, &format!("{SECRET} {number:03} {}", "x".repeat(900)), number).await.unwrap();
+    }
+    assert!(holds());
+    let gone = db.write(Durability::Full, (), |tx, ()| Box::pin(async { tx.execute("DELETE FROM things", &[]).await }));
+    let gone: Result<u64, Error> = gone.await;
+    assert_eq!(gone.unwrap(), 200);
+    db.wipe().await.unwrap();
+    assert!(!holds());
+    put(&db, "a", 1).await.unwrap();
+    assert_eq!(sizes(&db).await, [("a".into(), 1)]);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_that_is_open_cannot_be_opened_by_another_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, other) = (folder.path().join("wharf.db"), tempfile::tempdir().unwrap());
+    std::os::unix::fs::symlink(&file, other.path().join("wharf.db")).unwrap();
+    // The first to come makes the file through the link.
+    drop(open_again(&config(other.path())).await);
+    let db = open_again(&config(folder.path())).await;
+    put(&db, "a", 1).await.unwrap();
+    assert!(!other.path().join("wharf.db.lock").exists(), "the lock lies beside the file");
+    let second = testing::open_with(&config(other.path()), STEPS).await.unwrap_err();
+    assert!(matches!(second, Error::Locked { .. }), "{second}");
+    drop(db);
+    assert_eq!(sizes(&open_again(&config(other.path())).await).await, [("a".into(), 1)]);
+    std::fs::hard_link(&file, other.path().join("hard.db")).unwrap();
+    let second = testing::open_with(&config(folder.path()), STEPS).await.unwrap_err();
+    assert!(second.to_string().contains("hard links"), "{second}");
+}
+
+#[tokio::test]
 async fn a_file_that_is_open_cannot_be_opened_again() {
     let folder = tempfile::tempdir().unwrap();
     let db = open_again(&config(folder.path())).await;
