@@ -120,10 +120,14 @@ impl Core {
         let at = self.inner.clock.now();
         let due = at.after(self.inner.config.review_delay);
         let order = Order { actor: actor.clone(), reason: reason.to_owned(), at, due };
-        match what {
+        let purged = match what {
             Purging::Digest(digest) => self.purge_digest(digest, force, &order).await,
             Purging::Repository(target) => self.purge_repository(target, &order).await,
+        }?;
+        if let Err(error) = self.inner.db.wipe().await {
+            tracing::error!(%error, "what was purged may still be read in the files of the database, until its log starts anew");
         }
+        Ok(purged)
     }
 
     /// Up to `limit` purges after `after`, the oldest first.
@@ -177,6 +181,9 @@ impl Core {
         } else {
             purged.gone.push(*digest);
         }
+        // What one repository kept for another went with that one.
+        let gone: HashSet<Digest> = purged.gone.iter().copied().collect();
+        purged.kept.retain(|digest| !gone.contains(digest));
         self.note_in_backups(order, &mut purged).await;
         Ok(purged)
     }
@@ -270,10 +277,11 @@ impl Core {
         let args = (*digest, homes.clone());
         let gone =
             self.inner.db.write(Durability::Full, args, |tx, (digest, homes)| Box::pin(let_go(tx, digest, homes)));
-        if !gone.await? {
+        let Some(links) = gone.await? else {
             purged.kept.extend((purged.kept.len() < TOLD).then_some(*digest));
             return Ok(());
-        }
+        };
+        purged.links += links;
         self.erase_unused(std::slice::from_ref(digest), order, purged).await
     }
 
@@ -359,15 +367,16 @@ impl Core {
 }
 
 /// Takes a blob out of the repositories whose manifest was purged, unless something there has come to use it. Who has it elsewhere
-/// keeps it.
-async fn let_go(tx: &mut Tx<'_>, digest: &Digest, homes: &BTreeSet<i64>) -> Result<bool> {
+/// keeps it. How many links that were; `None` if it stays.
+async fn let_go(tx: &mut Tx<'_>, digest: &Digest, homes: &BTreeSet<i64>) -> Result<Option<u64>> {
     if is_used(tx, digest).await? {
-        return Ok(false);
+        return Ok(None);
     }
+    let mut links = 0;
     for home in homes {
-        purges::unlink_from(tx, *home, digest).await?;
+        links += purges::unlink_from(tx, *home, digest).await?;
     }
-    Ok(true)
+    Ok(Some(links))
 }
 
 /// Whether anything would miss the digest that went along with a purged manifest: another manifest, a tag, a package, the bin.

@@ -83,9 +83,8 @@ pub async fn unlink(tx: &mut Tx<'_>, digest: &Digest, limit: i64) -> Result<Vec<
 ///
 /// # Errors
 /// Those of the database.
-pub async fn unlink_from(tx: &mut Tx<'_>, repository: i64, digest: &Digest) -> Result<()> {
-    tx.execute("DELETE FROM blob_links WHERE repository_id = ?1 AND digest = ?2", &[&repository, digest]).await?;
-    Ok(())
+pub async fn unlink_from(tx: &mut Tx<'_>, repository: i64, digest: &Digest) -> Result<u64> {
+    tx.execute("DELETE FROM blob_links WHERE repository_id = ?1 AND digest = ?2", &[&repository, digest]).await
 }
 
 /// Makes all objects of the digest that are doomed go now, whatever pins there are.

@@ -97,6 +97,12 @@ async fn a_purged_manifest_takes_along_what_only_it_has(server: &TestServer) {
     repository.get(&format!("blobs/{}", shared.digest)).await.assert_status(200).assert_body(&shared.content);
     let kept = done["kept"].as_array().expect("a list");
     assert!(kept.contains(&shared.digest.clone().into()) && kept.contains(&other.digest().into()), "{done}");
+    // Who looks after the repository sees what became of its tag.
+    let path = "/api/v1/audit?repository=team/app&action=tag.delete";
+    let lines = server.admin().get(path).await.assert_status(200).json();
+    let told = &lines["items"][0];
+    assert_eq!((&told["subject"], &told["digest"], &told["project"]), (&json!("all"), &json!(index), &json!("team")));
+    assert!(told["detail"].as_str().is_some_and(|detail| detail.starts_with("purged")), "{told}");
     assert_objects(server, 1).await;
 }
 

@@ -1,10 +1,13 @@
 //! The steps of a purge, each a short transaction. References go before what they point at, rows before bytes.
 
-use wharf_db::catalog::{bin, collection, doomed, holders, manifests, packages, purges, repositories, reviews, tags};
+use wharf_db::catalog::{
+    audit, bin, collection, doomed, holders, manifests, packages, purges, repositories, reviews, tags,
+};
 use wharf_db::{Durability, Tx};
 use wharf_types::{Digest, FormatName, RepoName, Timestamp};
 
 use super::{Order, Purged, TOLD, is_used};
+use crate::actor::about;
 use crate::artifact::{Doors, reflect_move};
 use crate::collect::Collected;
 use crate::package::unlist;
@@ -144,6 +147,7 @@ async fn take_apart(tx: &mut Tx<'_>, repository: i64, manifest: &Digest, order: 
     for tag in &named {
         if let Some(home) = &home {
             reflect_move(tx, doors, (repository, &home.name), tag, [Some(manifest), None], None, order.at).await?;
+            note_removal(tx, "tag.delete", &home.name, Some(tag.to_string()), manifest, order).await?;
         }
         tags::remove(tx, repository, tag).await?;
         let (actor, old) = (order.actor.name.clone(), Some(*manifest));
@@ -160,7 +164,24 @@ async fn take_apart(tx: &mut Tx<'_>, repository: i64, manifest: &Digest, order: 
     let targets = manifests::targets(tx, repository, manifest).await?;
     reviews::enqueue_all(tx, Some(repository), &targets, "manifest purged", order.due).await?;
     manifests::remove(tx, repository, manifest).await?;
+    if let Some(home) = &home {
+        note_removal(tx, "manifest.delete", &home.name, None, manifest, order).await?;
+    }
     Ok(Step::Done)
+}
+
+/// For those who ask in the repository's own project what became of it: the purge itself is a line about the server.
+async fn note_removal(
+    tx: &mut Tx<'_>,
+    action: &str,
+    home: &RepoName,
+    tag: Option<String>,
+    manifest: &Digest,
+    order: &Order,
+) -> Result<()> {
+    let mut entry = about(order.actor.did(action, home, order.at), tag, Some(*manifest));
+    entry.detail = Some(format!("purged: {}", order.reason).trim_end_matches(": ").to_owned());
+    Ok(audit::append(tx, &entry).await?)
 }
 
 async fn erase(
