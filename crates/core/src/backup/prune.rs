@@ -31,6 +31,10 @@ pub struct Pruned {
 /// [`DepotError::Busy`](wharf_storage::DepotError::Busy) while others write to the depot or restore from it. [`Error::Backup`] if a snapshot that stays cannot be read: then nothing is removed, for nobody knows what it needs. Those of
 /// the depot; what was removed until then stays removed, and pruning again goes on.
 pub async fn prune(depot: &Arc<dyn Depot>, keep: usize, clock: &Clock) -> Result<Pruned> {
+    // Before the lease, which would be the first thing in a place that is none.
+    if snapshot::folders(depot).await?.is_empty() {
+        return Err(Error::Backup(format!("there is no snapshot in {}", depot.place())));
+    }
     let lease = Lease::take_alone(depot, clock, &format!("{PRUNE} of {}", clock.now())).await?;
     let pruned = prune_alone(depot, keep, &lease).await;
     if let Err(error) = lease.release().await {
@@ -42,16 +46,26 @@ pub async fn prune(depot: &Arc<dyn Depot>, keep: usize, clock: &Clock) -> Result
 async fn prune_alone(depot: &Arc<dyn Depot>, keep: usize, lease: &Lease) -> Result<Pruned> {
     let mut pruned = Pruned::default();
     let mut whole: Vec<Snapshot> = Vec::new();
+    let mut unreadable = Vec::new();
     for id in snapshot::folders(depot).await? {
-        match snapshot::open(depot, &id).await? {
-            Some(snapshot) => whole.push(snapshot),
-            None if depot.list(&snapshot::path(&id, "")).await?.is_empty() => {}
-            None => pruned.halves.push(id),
+        match snapshot::open(depot, &id).await {
+            Err(error @ Error::Backup(_)) => unreadable.push((id, error)),
+            Err(error) => return Err(error),
+            Ok(Some(snapshot)) => whole.push(snapshot),
+            Ok(None) if depot.list(&snapshot::path(&id, "")).await?.is_empty() => {}
+            Ok(None) => pruned.halves.push(id),
         }
     }
     let kept = whole.split_off(whole.len().saturating_sub(keep.max(1)));
-    if kept.is_empty() {
+    let Some(oldest) = kept.first() else {
         return Err(Error::Backup(format!("there is no whole snapshot in {}", depot.place())));
+    };
+    for (id, error) in unreadable {
+        // One that would go anyway goes.
+        if id > oldest.id {
+            return Err(error);
+        }
+        pruned.halves.push(id);
     }
     let purges = Purges::read(depot).await?;
     let mut needed = BTreeSet::new();

@@ -33,7 +33,14 @@ pub(super) struct Purges(BTreeMap<String, BTreeMap<Digest, Timestamp>>);
 impl Purges {
     pub(super) async fn read(depot: &Arc<dyn Depot>) -> Result<Self> {
         let mut purges = Self::default();
-        for snapshot in super::snapshots(depot).await? {
+        let (snapshots, unreadable) = super::snapshots(depot).await?;
+        for problem in unreadable {
+            tracing::warn!(
+                problem,
+                "what this snapshot knows of purges is left out; notes beside the snapshots say it too"
+            );
+        }
+        for snapshot in snapshots {
             purges.add_rows(depot, &snapshot).await?;
         }
         for instance in depot.list(FOLDER).await? {

@@ -3,7 +3,7 @@
 //! The order: a note that a restore has begun, bytes, their rows, every other table after those it points at, numbers moved on,
 //! and the note that it is whole. A server does not start in between; doing it again takes it up.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -91,7 +91,8 @@ async fn restore_noted(
     }
     let resumed = begin(target, snapshot).await?;
     progress.expect(snapshot.blobs, snapshot.bytes);
-    let mut filling = Filling { target, depot, snapshot, progress, resumed, done: Restored::default() };
+    let mut filling =
+        Filling { target, depot, snapshot, progress, resumed, purged: HashSet::new(), done: Restored::default() };
     filling.blobs().await?;
     for file in snapshot.tables.iter().filter(|file| file.table.name != "blobs") {
         filling.table(file).await?;
@@ -166,6 +167,8 @@ struct Filling<'a> {
     snapshot: &'a Snapshot,
     progress: &'a Progress,
     resumed: bool,
+    /// Digests that were purged after the snapshot.
+    purged: HashSet<Vec<u8>>,
     done: Restored,
 }
 
@@ -173,6 +176,7 @@ impl Filling<'_> {
     async fn table(&mut self, file: &TableFile) -> Result<()> {
         let sealed = self.target.without_sealed && file.table.name == "signing_keys";
         let kind = file.table.position("kind").filter(|_| file.table.name == "jobs");
+        let content = purged_by(&file.table);
         let mut pages = decoded(self.depot.get(&self.snapshot.path(&file.file)).await?, &file.table);
         while let Some(page) = pages.recv().await {
             let mut lines = page.map_err(|error| damaged(self.snapshot, file, &error))?;
@@ -184,6 +188,9 @@ impl Filling<'_> {
             if let Some(kind) = kind {
                 lines
                     .retain(|line| !matches!(&line[kind], Cell::Text(kind) if OF_THIS_SERVER.contains(&kind.as_str())));
+            }
+            if let Some(content) = content {
+                lines.retain(|line| !matches!(&line[content], Cell::Bytes(digest) if self.purged.contains(digest)));
             }
             self.insert(&file.table, lines).await?;
         }
@@ -213,6 +220,7 @@ impl Filling<'_> {
                 let placed = step.iter().map(|line| this.place(&file.table, &table, line, &absent));
                 let placed: Vec<_> = stream::iter(placed).buffered(AT_ONCE).try_collect().await?;
                 for placed in &placed {
+                    self.purged.extend(placed.purged.then(|| placed.digest.to_bytes()));
                     self.done.blobs += u64::from(placed.stored > 0);
                     self.done.bytes += placed.stored;
                     self.done.missing += u64::from(placed.missing);
@@ -227,8 +235,9 @@ impl Filling<'_> {
     /// A row of a blob as it is to be written, its bytes stored.
     async fn place(&self, from: &Table, to: &Table, line: &[Cell], absent: &Absent) -> Result<Placed> {
         let row = BlobRow::of(from, line)?;
-        let mut placed =
-            Placed { line: line.to_vec(), stored: 0, missing: absent.has(&self.snapshot.instance_key, &row) };
+        let purged = absent.purged.has(&self.snapshot.instance_key, &row);
+        let missing = purged || absent.missing.contains(&row.digest);
+        let mut placed = Placed { line: line.to_vec(), digest: row.digest, stored: 0, missing, purged };
         placed.line.resize(to.columns.len(), Cell::Null);
         if let Some(content) = row.content.filter(|_| !placed.missing) {
             if Digest::of(row.digest.algorithm(), content) != row.digest {
@@ -239,8 +248,16 @@ impl Filling<'_> {
         let key = ObjectKey::new(self.target.entropy.bytes());
         let known = async || self.target.db.read(&row.digest, |tx, digest| Box::pin(blobs::find(tx, digest))).await;
         if !(placed.missing || self.resumed && known().await?.is_some()) {
-            self.store(&key, &row.digest).await?;
-            placed.stored = row.size;
+            match self.store(&key, &row.digest).await {
+                Err(Error::Backup(problem)) if self.target.allow_missing => {
+                    tracing::warn!(digest = %row.digest, problem, "a blob is left out");
+                    placed.missing = true;
+                }
+                stored => {
+                    stored?;
+                    placed.stored = row.size;
+                }
+            }
         }
         if row.content.is_none() {
             self.progress.blob(row.size);
@@ -263,14 +280,16 @@ impl Filling<'_> {
         let (name, storage) = (blob_name(digest), &self.target.storage);
         let body = match self.depot.get(&name).await {
             Err(DepotError::NotFound(_)) => {
-                return Err(Error::Backup(format!("{name} is not in the backup: check it with `wharf backup verify`")));
+                return Err(Error::Backup(format!(
+                    "{name} is not in the backup, which can be restored with --allow-missing"
+                )));
             }
             body => body?,
         };
         let appended = storage.append(key, &Written::default(), checked(body, *digest)).await?;
         if let Some(error) = appended.interrupted {
             storage.discard(key, &appended.progress).await?;
-            return Err(Error::Backup(format!("{name} is damaged: {error}")));
+            return Err(Error::Backup(format!("{name} is damaged, which --allow-missing leaves out: {error}")));
         }
         Ok(storage.seal(key, &appended.progress).await?)
     }
@@ -283,16 +302,22 @@ struct Absent {
     purged: Purges,
 }
 
-impl Absent {
-    fn has(&self, instance: &str, row: &BlobRow<'_>) -> bool {
-        self.missing.contains(&row.digest) || self.purged.has(instance, row)
-    }
-}
-
 struct Placed {
     line: Line,
+    digest: Digest,
     stored: u64,
     missing: bool,
+    /// It was purged after the snapshot: what says what was in it must not come back either.
+    purged: bool,
+}
+
+/// The column with the digest of a manifest or blob without which a row of this table must not be there.
+fn purged_by(table: &Table) -> Option<usize> {
+    match table.name.as_str() {
+        "manifests" | "tags" | "blob_links" => table.position("digest"),
+        "manifest_references" => table.position("manifest"),
+        _ => None,
+    }
 }
 
 /// The column that says that a blob's bytes cannot be read.

@@ -147,16 +147,20 @@ pub(super) async fn open(depot: &Arc<dyn Depot>, id: &str) -> Result<Option<Snap
     Ok(Some(snapshot))
 }
 
-/// Every whole snapshot of a depot, oldest first.
+/// Every whole snapshot of a depot, oldest first. One whose manifest cannot be read is no reason not to use the others: the second
+/// list says what is wrong with those.
 ///
 /// # Errors
-/// Those of the depot, and [`Error::Backup`] for a manifest that cannot be read.
-pub async fn snapshots(depot: &Arc<dyn Depot>) -> Result<Vec<Snapshot>> {
-    let mut found = Vec::new();
+/// Those of the depot.
+pub async fn snapshots(depot: &Arc<dyn Depot>) -> Result<(Vec<Snapshot>, Vec<String>)> {
+    let (mut found, mut unreadable) = (Vec::new(), Vec::new());
     for id in folders(depot).await? {
-        found.extend(open(depot, &id).await?);
+        match open(depot, &id).await {
+            Err(Error::Backup(problem)) => unreadable.push(problem),
+            opened => found.extend(opened?),
+        }
     }
-    Ok(found)
+    Ok((found, unreadable))
 }
 
 /// The snapshot of this id, or the newest one.

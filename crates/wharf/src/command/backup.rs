@@ -242,7 +242,10 @@ fn shown(snapshot: &Snapshot) -> Value {
 }
 
 fn list(output: Output, depot: &Arc<dyn Depot>) -> Outcome {
-    let found = block_on(async { backup::snapshots(depot).await.map_err(Failure::new) })?;
+    let (found, unreadable) = block_on(async { backup::snapshots(depot).await.map_err(Failure::new) })?;
+    for problem in unreadable {
+        out::note(problem);
+    }
     let mut items: Vec<_> = found.iter().map(shown).collect();
     if matches!(output, Output::Table) {
         for item in &mut items {

@@ -127,6 +127,40 @@ fn damage_in_a_backup_is_found_and_is_not_restored() {
 }
 
 #[test]
+fn a_snapshot_that_cannot_be_read_does_not_stand_in_the_way_of_the_others() {
+    let place = Place::new();
+    filled(&place);
+    place.run(&BACK_UP).ok();
+    let older = files(&place.path("depot/snapshots")).into_iter().find(|path| path.ends_with("manifest.json")).unwrap();
+    let newer = place.run(&["backup", "--data", "data", "--to", "depot", "--output", "json"]).json();
+    std::fs::write(&older, "{").unwrap();
+    assert!(place.run(&["backup", "list", "depot"]).ok().contains(newer["id"].as_str().unwrap()));
+    bring_key(&place);
+    place.run(&RESTORE).ok();
+    place.run(&["backup", "prune", "depot", "--keep", "1"]).ok();
+    assert!(!older.exists());
+    place.run(&["backup", "verify", "depot"]).ok();
+}
+
+#[test]
+fn a_blob_that_a_backup_has_lost_can_be_left_out() {
+    let place = Place::new();
+    let digest = filled(&place);
+    place.run(&BACK_UP).ok();
+    bring_key(&place);
+    std::fs::remove_file(&files(&place.path("depot/blobs"))[0]).unwrap();
+    let refusal = place.run(&RESTORE).refused(1);
+    assert!(refusal.contains("not in the backup") && refusal.contains("--allow-missing"), "{refusal}");
+    place.run(&[&RESTORE[..], &["--allow-missing"]].concat()).ok();
+    let server = place.serve_with(&["--data", "other"], &[]);
+    assert_eq!(pull(&server, &digest), 404);
+    assert_eq!(http("GET", &format!("{}/v2/team/app/manifests/v1", server.url), Some(ADMIN), None).0, 200);
+    // Whoever has it brings it again.
+    upload(&server, ADMIN, "team/app", large(1));
+    assert_eq!(pull(&server, &digest), 200);
+}
+
+#[test]
 fn a_damaged_blob_fails_the_backup_and_the_rest_is_in_it() {
     let place = Place::new();
     let digest = filled(&place);

