@@ -131,8 +131,13 @@ pub enum Access<'a> {
 
 /// A request that was understood. One enum value is at once route, access check, metric label and audit verb.
 pub trait Operation: Send + Sync {
-    /// A short constant name: metric label and audit verb.
+    /// A short constant name: metric label.
     fn name(&self) -> &'static str;
+
+    /// What the audit log calls it, done or not.
+    fn action(&self) -> &'static str {
+        self.name()
+    }
 
     /// What it needs.
     fn access(&self) -> Access<'_>;

@@ -4,6 +4,7 @@
 //! and authorized exactly like the operations of formats, and a handler gets the permit or does not run.
 
 mod account;
+mod actions;
 mod answer;
 mod audit;
 mod backups;

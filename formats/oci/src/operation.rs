@@ -176,6 +176,14 @@ impl Operation for Op {
         }
     }
 
+    fn action(&self) -> &'static str {
+        match self {
+            Self::DeleteManifest { reference: Reference::Tag(_), .. } => "tag.delete",
+            Self::FinishUpload { .. } => "blob.push",
+            other => other.name(),
+        }
+    }
+
     fn access(&self) -> Access<'_> {
         match self {
             Self::Ping => Access::SignedIn,

@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue, LOCATION, RANGE};
 use http::{Response, StatusCode};
-use wharf_core::{Actor, ByteStream, Mounted, Target, Upload};
+use wharf_auth::Operation as _;
+use wharf_core::{Actor, ByteStream, Mounted, Pull, Target, Upload};
 use wharf_types::{Digest, RepoName};
 use wharf_wire::{Body, chunks, empty, exactly};
 
@@ -50,6 +51,9 @@ impl Call<'_> {
     }
 
     fn blob_is_here(&self, name: &RepoName, digest: &Digest) -> Response<Body> {
+        let (identity, action) = (self.permit.identity(), self.permit.op().action());
+        let brought = Pull { identity, action, format: NAME, name, tag: None, digest: *digest };
+        self.core.brought(&brought, self.context.source());
         let digest = digest.to_string();
         let location = self.context.location(&format!("/v2/{name}/blobs/{digest}"));
         self.bare(StatusCode::CREATED, &[(LOCATION, &location), (CONTENT_DIGEST, &digest)])

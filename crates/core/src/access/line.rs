@@ -325,12 +325,14 @@ impl Attempt {
             Access::Server(_) | Access::OwnAccount => None,
         };
         let (subject, digest) = op.about();
-        let (identity, action, subject) = (permit.identity().clone(), op.name(), subject.map(str::to_owned));
+        let (identity, action, subject) = (permit.identity().clone(), op.action(), subject.map(str::to_owned));
         Some(Self { identity, action, place, subject, digest })
     }
 
     pub(super) fn failed<'a>(&'a self, status: u16, source: Source<'a>) -> Seen<'a> {
-        let seen = Seen::new(&self.identity, self.action, Outcome::Failed(status), source);
+        // Some things need a further right that is known only when they are looked at.
+        let outcome = if status == 403 { Outcome::Denied(Reason::Forbidden) } else { Outcome::Failed(status) };
+        let seen = Seen::new(&self.identity, self.action, outcome, source);
         let seen = match &self.place {
             Some(Place::Project(project)) => Seen { project: Some(project.as_str()), ..seen },
             Some(Place::Repository(format, name)) => seen.repository(*format, name),

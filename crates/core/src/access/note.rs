@@ -87,6 +87,12 @@ impl Core {
         self.note(&seen.about(pull.tag, Some(pull.digest)));
     }
 
+    /// Notes that a blob was brought or mounted. The line follows within a second, as those of pulls do; that of the manifest which
+    /// names the blob is as durable as the manifest.
+    pub fn brought(&self, content: &Pull<'_>, source: Source<'_>) {
+        self.pulled(content, source);
+    }
+
     /// Notes that a change that was tried came to nothing.
     pub fn failed(&self, attempt: Option<&Attempt>, status: u16, source: Source<'_>) {
         if let Some(attempt) = attempt {
@@ -102,7 +108,7 @@ impl Core {
     fn note_call<O: Operation>(&self, identity: &Identity, op: &O, outcome: Outcome, source: Source<'_>) {
         let access = op.access();
         let (subject, digest) = op.about();
-        self.note(&Seen::new(identity, op.name(), outcome, source).at(&access).about(subject, digest));
+        self.note(&Seen::new(identity, op.action(), outcome, source).at(&access).about(subject, digest));
     }
 
     fn note(&self, seen: &Seen<'_>) {
@@ -110,16 +116,16 @@ impl Core {
     }
 }
 
-/// Content that was handed out.
+/// Content that was handed out, or brought.
 #[derive(Debug, Clone, Copy)]
 pub struct Pull<'a> {
-    /// To whom.
+    /// To or by whom.
     pub identity: &'a Identity,
     /// The operation's name.
     pub action: &'static str,
     /// Of which format.
     pub format: FormatName,
-    /// Out of which repository.
+    /// Out of or into which repository.
     pub name: &'a RepoName,
     /// By which tag or path, if by one.
     pub tag: Option<&'a str>,

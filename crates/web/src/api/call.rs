@@ -9,13 +9,14 @@ use wharf_core::{Actor, Target};
 use wharf_types::{Digest, FormatName, ProjectName, Reference, RepoName, SubjectName, Tag};
 use wharf_wire::query_pairs;
 
+use super::actions;
 use super::endpoint::{Ask, Endpoint, Rule};
 use super::path;
 use super::problem::Problem;
 use super::spelling::nearest;
 use super::table::TABLE;
 
-/// An understood request. Route, access check, metric label and audit verb are the row it belongs to.
+/// An understood request. Route, access check and metric label are the row it belongs to.
 pub(super) struct Call {
     pub(super) endpoint: &'static Endpoint,
     places: Vec<(&'static str, Place)>,
@@ -83,6 +84,10 @@ impl Call {
 impl Operation for Call {
     fn name(&self) -> &'static str {
         self.endpoint.operation
+    }
+
+    fn action(&self) -> &'static str {
+        actions::of(self.endpoint.operation)
     }
 
     fn access(&self) -> Access<'_> {

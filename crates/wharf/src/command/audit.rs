@@ -12,6 +12,7 @@ const LIST: Columns = &[
     ("BY", "credential"),
     ("WHAT", "action"),
     ("OUTCOME", "outcome"),
+    ("PROJECT", "project"),
     ("REPOSITORY", "repository"),
     ("SUBJECT", "subject"),
     ("DIGEST", "digest"),

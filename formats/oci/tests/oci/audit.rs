@@ -15,6 +15,8 @@ on_every_database! {
     logins_that_failed_name_the_account_and_no_secret,
     a_refusal_is_a_line_of_the_project_that_it_is_about,
     a_change_that_came_to_nothing_is_written_down_too,
+    who_brought_a_blob_is_known,
+    what_is_refused_has_the_name_that_it_has_when_it_is_done,
     pages_are_whole_while_lines_are_written,
     an_export_is_what_the_pages_show,
     everybody_reads_what_they_did_themselves_and_maintainers_their_project,
@@ -118,7 +120,7 @@ async fn a_refusal_is_a_line_of_the_project_that_it_is_about(server: &TestServer
     let found = lines(server, "project=team&outcome=denied").await;
     let told: Vec<_> =
         found.iter().map(|line| (text(line, "actor"), text(line, "action"), text(line, "subject"))).collect();
-    assert_eq!(told, [("nils", "manifest.read", "v1"), ("vera", "manifest.delete", "v1"), ("vera", "tags.list", "")]);
+    assert_eq!(told, [("nils", "manifest.read", "v1"), ("vera", "tag.delete", "v1"), ("vera", "tags.list", "")]);
     assert!(text(&found[0], "detail").starts_with("hidden"), "{}", found[0]);
     assert_eq!(lines(server, "action=users.list&outcome=denied").await.len(), 1);
     assert_eq!(lines(server, "action=users.list&outcome=denied&project=team").await.len(), 0);
@@ -130,10 +132,45 @@ async fn a_change_that_came_to_nothing_is_written_down_too(server: &TestServer) 
     admin.delete("/v2/team/app/manifests/v2").await.assert_status(404);
     admin.delete("/v2/team/app/manifests/v1").await.assert_status(202);
     let found = lines(server, "repository=team/app&outcome=failed").await;
-    assert_eq!((found.len(), text(&found[0], "action"), text(&found[0], "subject")), (1, "manifest.delete", "v2"));
+    assert_eq!((found.len(), text(&found[0], "action"), text(&found[0], "subject")), (1, "tag.delete", "v2"));
     assert_eq!(text(&found[0], "detail"), "answered 404");
     let done = lines(server, "repository=team/app&action=tag.delete&outcome=ok").await;
     assert_eq!(done.len(), 1);
+}
+
+async fn who_brought_a_blob_is_known(server: &TestServer) {
+    Image::new().push(&server.admin(), "team/first:v1").await;
+    let robot = server.robot("team", "ci", Role::Pusher).await;
+    Image::new().layer("a layer").push(&robot, "team/app:v1").await;
+    let layer = sha256("a layer");
+    robot.post(&format!("/v2/team/other/blobs/uploads/?mount={layer}&from=team/app"), "").await.assert_status(201);
+    let found = lines(server, &format!("digest={layer}")).await;
+    let told: Vec<_> =
+        found.iter().map(|line| (text(line, "actor"), text(line, "action"), text(line, "repository"))).collect();
+    assert_eq!(told, [("team+ci", "blob.push", "team/app"), ("team+ci", "blob.mount", "team/other")]);
+}
+
+async fn what_is_refused_has_the_name_that_it_has_when_it_is_done(server: &TestServer) {
+    let (admin, tag) = (server.admin(), "/api/v1/repositories/oci/team/app/-/tags/v1");
+    let [one, two] = ["one", "two"].map(|layer| Image::new().layer(layer));
+    for image in [&one, &two] {
+        image.push(&admin, "team/app:v1").await;
+    }
+    admin.delete(&format!("/v2/team/app/manifests/{}", one.digest())).await.assert_status(202);
+    let (viewer, pusher) =
+        (server.user_with("vera", Role::Viewer, "team").await, server.user_with("paul", Role::Pusher, "team").await);
+    viewer.delete(tag).await.assert_status(403);
+    // What it would need is known only when it is looked at.
+    pusher.post_json(&format!("{tag}/rollback"), &serde_json::json!({})).await.assert_status(403);
+    admin.post_json(&format!("{tag}/rollback"), &serde_json::json!({})).await.assert_status(200);
+    admin.delete(tag).await.assert_status(204);
+    for (action, refused) in [("tag.delete", "vera"), ("tag.rollback", "paul")] {
+        for (outcome, actor) in [("denied", refused), ("ok", "admin")] {
+            let found = lines(server, &format!("repository=team/app&action={action}&outcome={outcome}")).await;
+            let actors: Vec<_> = found.iter().map(|line| text(line, "actor")).collect();
+            assert_eq!(actors, [actor], "{action} {outcome}");
+        }
+    }
 }
 
 /// Walks through everything in small pages and says which ids it saw.
@@ -272,12 +309,14 @@ async fn lines_are_kept_as_long_as_their_half_is(server: &TestServer) {
     const DAY: Duration = Duration::from_secs(24 * 3600);
     Image::new().push(&server.admin(), "team/app:old").await;
     server.admin().get("/v2/team/app/manifests/old").await.assert_status(200);
-    let before = lines(server, "repository=team/app").await.len();
+    let before = lines(server, "repository=team/app").await;
+    let brought = before.iter().filter(|line| text(line, "action") == "blob.push").count();
+    assert!(brought > 0);
     server.clock().advance(91 * DAY);
     server.admin().get("/v2/team/app/manifests/old").await.assert_status(200);
     server.core().sweep().await.unwrap();
     let found = lines(server, "repository=team/app&outcome=ok").await;
-    assert_eq!(found.len(), before, "a pull went and a pull came");
+    assert_eq!(found.len(), before.len() - brought, "a pull went and a pull came");
     assert_eq!(found.iter().filter(|line| text(line, "action") == "manifest.read").count(), 1);
     server.clock().advance(640 * DAY + HOUR);
     server.core().sweep().await.unwrap();
