@@ -37,7 +37,7 @@ pub enum Error {
         manifest: Digest,
     },
     /// No manifest by that reference.
-    #[error("manifest {0} is not in this repository")]
+    #[error("{kind} {0} is not in this repository", kind = kind(.0))]
     ManifestUnknown(Reference),
     /// No upload by that id, or it has ended.
     #[error("upload {0} does not exist or has ended")]
@@ -135,6 +135,13 @@ pub enum Error {
     /// What is stored contradicts what the catalog says of it.
     #[error("the store is inconsistent: {0}")]
     Inconsistent(String),
+}
+
+fn kind(reference: &Reference) -> &'static str {
+    match reference {
+        Reference::Tag(_) => "tag",
+        Reference::Digest(_) => "manifest",
+    }
 }
 
 impl Error {

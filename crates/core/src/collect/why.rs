@@ -116,10 +116,11 @@ impl Asking<'_, '_> {
         self.told(&found);
         for link in found {
             let (what, until) = match link.expiring_at {
-                None => (format!("linked since {}", link.created_at), None),
+                None if link.needed => (format!("linked since {}", link.created_at), None),
+                None => (format!("linked since {}, and nothing uses it", link.created_at), None),
                 Some(since) => (format!("unused and hidden since {since}"), Some(since.after(grace))),
             };
-            self.add("link", Some(link.repository), what, until, true).await?;
+            self.add("link", Some(link.repository), what, until, link.expiring_at.is_none()).await?;
         }
         Ok(())
     }

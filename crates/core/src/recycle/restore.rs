@@ -226,9 +226,10 @@ impl Bringing<'_> {
     /// only names a blob is no way to its bytes. The manifests it names are told if they are not here.
     async fn link(&self, tx: &mut Tx<'_>, entry: &bin::Entry, parsed: &Parsed) -> Result<Vec<Digest>> {
         let held: HashSet<Digest> = bin::references(tx, entry.id).await?.into_iter().collect();
-        let named = manifest::references(parsed).into_iter().filter(|(digest, _)| held.contains(digest));
-        let (indexed, used): (Vec<_>, Vec<_>) = named.partition(|(_, kind)| *kind == manifests::Kind::Manifest);
-        let mut used: Vec<Digest> = used.into_iter().map(|(digest, _)| digest).collect();
+        let (indexed, used): (Vec<_>, Vec<_>) =
+            manifest::references(parsed).into_iter().partition(|(_, kind)| *kind == manifests::Kind::Manifest);
+        let mut used: Vec<Digest> =
+            used.into_iter().map(|(digest, _)| digest).filter(|digest| held.contains(digest)).collect();
         used.dedup();
         for digest in blobs::claim(tx, self.repository.id, &used).await? {
             if !blobs::exists(tx, &digest).await? {

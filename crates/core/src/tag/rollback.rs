@@ -11,6 +11,9 @@ use crate::repository::Target;
 use crate::tag_rule::RuleBook;
 use crate::{Actor, Core, Restored, Result, SecondThought, manifest};
 
+/// So many moves of the tag are looked through for one that took it from somewhere.
+const LOOKED_BACK: i64 = 100;
+
 /// What a rollback did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RolledBack {
@@ -36,8 +39,8 @@ struct Request {
 }
 
 impl Core {
-    /// Points a tag at `to`, or at what it pointed at before its last move: doing so twice undoes it. If that manifest lies in
-    /// the bin it is restored, if `may_restore` says that the caller could do so.
+    /// Points a tag at `to`, or at what it pointed at last before where it points now: doing so twice undoes it. If that
+    /// manifest lies in the bin it is restored, if `may_restore` says that the caller could do so.
     ///
     /// # Errors
     /// [`crate::Error::RepositoryUnknown`], [`crate::Error::Rule`], and [`SecondThought`] if there is nothing to go back to.
@@ -64,8 +67,10 @@ async fn roll_back(tx: &mut Tx<'_>, request: &Request) -> Result<RolledBack> {
     let to = match request.to {
         Some(to) => to,
         None => {
-            let last = tags::history(tx, repository.id, tag, None, 1).await?.into_iter().next();
-            last.and_then(|moved| moved.old).ok_or_else(|| SecondThought::NothingBefore(tag.clone()))?
+            // A tag that was deleted and made anew pointed nowhere in between.
+            let moves = tags::history(tx, repository.id, tag, None, LOOKED_BACK).await?;
+            let before = moves.into_iter().find_map(|moved| moved.old.filter(|old| Some(*old) != from));
+            before.ok_or_else(|| SecondThought::NothingBefore(tag.clone()))?
         }
     };
     let mut restored = None;

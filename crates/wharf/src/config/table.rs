@@ -282,7 +282,8 @@ pub(crate) static SETTINGS: &[Setting] = &[
         "retention.unreferenced",
         Span,
         Is("1d"),
-        "How long content that lost its last reference is kept before the collector looks at it.",
+        "How long content that lost its last reference is kept before the collector looks at it. What nothing ever referred to is \
+         kept for a minute at least.",
     ),
     setting(
         "retention.bin",

@@ -129,6 +129,11 @@ async fn an_index_comes_back_without_its_images_having_gone(server: &TestServer)
     repository.get("manifests/v1").await.assert_status(200).assert_body(index.manifest());
     bin.restore("team/app", child, json!({})).await.assert_status(200);
     assert_digest(&repository, &two.digest(), &two.digest()).await;
+    // An image that had gone before its index is missed too.
+    for gone in [two.digest(), digest] {
+        repository.delete(&format!("manifests/{gone}")).await.assert_status(202);
+    }
+    assert_eq!(bin.restored("team/app").await["missing"], json!([two.digest()]));
 }
 
 async fn a_signature_that_comes_back_is_listed_again(server: &TestServer) {

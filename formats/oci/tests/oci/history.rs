@@ -112,6 +112,11 @@ async fn a_deleted_tag_is_rolled_back_to_where_it_was(server: &TestServer) {
     delete(server, "v1").await;
     rollback(&server.admin(), json!({})).await.assert_status(200);
     assert_at(server, &three).await;
+    // Made anew after a deletion, it goes back to where it was before that.
+    delete(server, "v1").await;
+    Image::new().layer("four").push(&server.admin(), "team/app:v1").await;
+    rollback(&server.admin(), json!({})).await.assert_status(200);
+    assert_at(server, &three).await;
 }
 
 async fn a_rollback_takes_a_deleted_manifest_out_of_the_bin(server: &TestServer) {

@@ -128,10 +128,12 @@ async fn whatever_keeps_a_digest_is_told(server: &TestServer) {
     assert_eq!(told["holders"][1]["what"], format!("manifest of {index} all"));
     let lost = Blob::noise(3, LARGE);
     repository.push(&lost).await;
+    let (told, _) = why(server, &lost.digest).await;
+    assert!(told["kept"] == true && told["holders"][0]["what"].as_str().expect("words").ends_with("nothing uses it"));
     server.clock().advance(A_DAY);
     run(server).await;
     let (told, kinds) = why(server, &lost.digest).await;
-    assert_eq!(kinds, ["link", "review"], "{told}");
+    assert_eq!((kinds.join(" ").as_str(), &told["kept"]), ("link review", &false.into()), "{told}");
     assert!(told["holders"][0]["what"].as_str().expect("words").starts_with("unused and hidden since"));
     assert_eq!(told["holders"][0]["until"], told["holders"][1]["until"]);
     let pin = server.core().pin("a backup").await.expect("a pin");
