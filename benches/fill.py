@@ -12,7 +12,7 @@ import time
 
 from postgres import DATABASE
 
-BATCH = 20_000
+BATCH = 100_000
 
 
 def sha256(content):
@@ -99,6 +99,8 @@ class Sqlite(Fill):
         self.db = sqlite3.connect(wharf.dir / "data" / "wharf.db", isolation_level=None)
         # What is lost with the power is measured by nobody.
         self.db.execute("PRAGMA synchronous = OFF")
+        # The indexes of a million rows: their pages are hit at random.
+        self.db.execute("PRAGMA cache_size = -2000000")
         super().__init__(self.db.execute(LATEST.format(repo=repo)).fetchone())
 
     def close(self):
