@@ -141,8 +141,9 @@ pub(crate) async fn blob(call: &Call<'_>, head: &Parts) -> Result<Response<Body>
     Ok(part_of(&blob, &part, body))
 }
 
-fn note_blob(call: &Call<'_>, name: &RepoName, digest: Digest) {
-    let (identity, action) = (call.permit.identity(), call.permit.op().name());
+/// A line of the audit log, within a second.
+pub(crate) fn note_blob(call: &Call<'_>, name: &RepoName, digest: Digest) {
+    let (identity, action) = (call.permit.identity(), call.permit.op().action());
     let pull = Pull { identity, action, format: NAME, name, tag: None, digest };
     call.core.pulled(&pull, call.context.source());
 }

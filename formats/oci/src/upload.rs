@@ -4,11 +4,11 @@ use std::ops::Range;
 
 use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue, LOCATION, RANGE};
 use http::{Response, StatusCode};
-use wharf_auth::Operation as _;
-use wharf_core::{Actor, ByteStream, Mounted, Pull, Target, Upload};
+use wharf_core::{Actor, ByteStream, Mounted, Target, Upload};
 use wharf_types::{Digest, RepoName};
 use wharf_wire::{Body, chunks, empty, exactly};
 
+use crate::pull::note_blob;
 use crate::{Call, Error, NAME, Op};
 
 /// Names an upload apart from its Location; Docker's clients log it.
@@ -51,9 +51,7 @@ impl Call<'_> {
     }
 
     fn blob_is_here(&self, name: &RepoName, digest: &Digest) -> Response<Body> {
-        let (identity, action) = (self.permit.identity(), self.permit.op().action());
-        let brought = Pull { identity, action, format: NAME, name, tag: None, digest: *digest };
-        self.core.brought(&brought, self.context.source());
+        note_blob(self, name, *digest);
         let digest = digest.to_string();
         let location = self.context.location(&format!("/v2/{name}/blobs/{digest}"));
         self.bare(StatusCode::CREATED, &[(LOCATION, &location), (CONTENT_DIGEST, &digest)])

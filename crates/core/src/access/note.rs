@@ -81,16 +81,11 @@ impl Core {
         }
     }
 
-    /// Notes that content was handed out, or that somebody looked where a tag points.
+    /// Notes that content was handed out, that somebody looked where a tag points, or that a blob was brought: the line of the
+    /// manifest which names the blob is as durable as the manifest.
     pub fn pulled(&self, pull: &Pull<'_>, source: Source<'_>) {
         let seen = Seen::new(pull.identity, pull.action, Outcome::Done, source).repository(pull.format, pull.name);
         self.note(&seen.about(pull.tag, Some(pull.digest)));
-    }
-
-    /// Notes that a blob was brought or mounted. The line follows within a second, as those of pulls do; that of the manifest which
-    /// names the blob is as durable as the manifest.
-    pub fn brought(&self, content: &Pull<'_>, source: Source<'_>) {
-        self.pulled(content, source);
     }
 
     /// Notes that a change that was tried came to nothing.

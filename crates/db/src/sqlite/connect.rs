@@ -55,8 +55,10 @@ fn set_up(connection: &Connection, files: &Files, role: Role) -> rusqlite::Resul
     // Negative: KiB. The operating system caches the file as well; this saves the copy for the inner pages of the trees.
     connection.pragma_update(None, "cache_size", if role == Role::Writer { -16_384 } else { -4_096 })?;
     connection.pragma_update(None, "synchronous", if files.lasting() { "NORMAL" } else { "OFF" })?;
-    // What is deleted may be a secret: it is overwritten, and not only forgotten.
-    connection.pragma_update_and_check(None, "secure_delete", "ON", |_| Ok(()))?;
+    if role == Role::Writer {
+        // What is deleted may be a secret: it is overwritten, and not only forgotten.
+        connection.pragma_update_and_check(None, "secure_delete", "ON", |_| Ok(()))?;
+    }
     connection.pragma_update(None, "query_only", role == Role::Reader)
 }
 
