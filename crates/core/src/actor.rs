@@ -26,6 +26,16 @@ impl Actor {
         Self { name, credential, identity: None, origin: Origin::default() }
     }
 
+    /// The same one in a job, which has no request.
+    pub(crate) fn absent(name: String, credential: String, origin: Origin) -> Self {
+        Self { name, credential, identity: None, origin }
+    }
+
+    /// From where.
+    pub(crate) fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
     /// A line of the audit log about a repository.
     pub(crate) fn did(&self, action: &str, repository: &RepoName, at: Timestamp) -> audit::Entry {
         let mut entry = self.did_to_project(action, repository.project().as_str(), at);

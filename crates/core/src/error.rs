@@ -111,6 +111,12 @@ pub enum Error {
         /// The index file.
         path: String,
     },
+    /// What is to be purged goes, but not while somebody waits for it.
+    #[error("the purge has begun and goes on in the background")]
+    PurgeGoesOn,
+    /// A place of backups does not know of a purge yet.
+    #[error("a purge is not noted beside the backups in {0}")]
+    NotNoted(String),
     /// A pin ended before its holder was done.
     #[error("what was to be kept may be collected by now: the pin was lost")]
     PinLost,

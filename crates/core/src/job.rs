@@ -13,7 +13,7 @@ use wharf_types::Timestamp;
 
 use crate::artifact::{self, REFLECT};
 use crate::backup::BACKUP;
-use crate::collect::DESTROY;
+use crate::collect::{DESTROY, PURGE};
 use crate::publish::{Order, PUBLISH, RENEW};
 use crate::recycle::EMPTY_BIN;
 use crate::scrub::SCRUB;
@@ -112,22 +112,27 @@ impl Core {
         });
         let Some(job) = leased.await.map_err(Error::from)? else { return Ok(false) };
         let panicked = |_| Err(Error::Inconsistent("the job panicked".into()));
-        let handled = std::panic::AssertUnwindSafe(self.handle(&job)).catch_unwind();
-        // In a task of its own: work that keeps its thread busy must not keep its own sign of life from going out, nor leave one
-        // half done, whose transaction would hold the job's row.
-        let mut heartbeat =
-            AbortOnDropHandle::new(tokio::spawn(self.clone().keep_lease(job.clone(), holder.to_owned())));
-        let outcome = tokio::select! {
-            outcome = handled => outcome.unwrap_or_else(panicked),
-            _ = &mut heartbeat => return Ok(true),
-        };
-        drop(heartbeat);
-        self.settle(job, holder, outcome).await?;
+        let handled = Box::pin(std::panic::AssertUnwindSafe(self.handle(&job)).catch_unwind());
+        let Some(outcome) = self.hold(&job, holder, handled).await else { return Ok(true) };
+        let problem = outcome.unwrap_or_else(panicked).err().map(|error| error.to_string());
+        self.settle(job, holder, problem).await?;
         self.announce_publication();
         Ok(true)
     }
 
-    fn leases(&self) -> jobs::Spans<'static> {
+    /// Does the work of a job that `holder` has leased, and keeps the lease. `None` if it was lost, and the work broken off.
+    pub(crate) async fn hold<T>(&self, job: &jobs::Job, holder: &str, work: impl Future<Output = T>) -> Option<T> {
+        // In a task of its own: work that keeps its thread busy must not keep its own sign of life from going out, nor leave one
+        // half done, whose transaction would hold the job's row.
+        let mut heartbeat =
+            AbortOnDropHandle::new(tokio::spawn(self.clone().keep_lease(job.clone(), holder.to_owned())));
+        tokio::select! {
+            done = work => Some(done),
+            _ = &mut heartbeat => None,
+        }
+    }
+
+    pub(crate) fn leases(&self) -> jobs::Spans<'static> {
         jobs::Spans { others: self.inner.config.job_lease, of: (PUBLISH, self.inner.config.publish_lease) }
     }
 
@@ -141,6 +146,7 @@ impl Core {
             SCRUB => self.scrub().await,
             DESTROY => self.destroy(&job.key).await,
             EMPTY_BIN => self.empty_bin().await,
+            PURGE => self.go_on_purging(&job.payload).await,
             other => Err(Error::Inconsistent(format!("jobs of the kind {other} are not known here"))),
         }
     }
@@ -162,12 +168,14 @@ impl Core {
         }
     }
 
-    async fn settle(&self, job: jobs::Job, holder: &str, outcome: Result<()>) -> Result<()> {
-        let (now, error) = (self.inner.clock.now(), outcome.err().map(|error| error.to_string()));
+    /// Ends a job, or puts it off because of what went wrong.
+    pub(crate) async fn settle(&self, job: jobs::Job, holder: &str, error: Option<String>) -> Result<()> {
+        let now = self.inner.clock.now();
         if let Some(error) = &error {
             tracing::warn!(job.id, job.kind, job.key, job.attempts, error, "a job failed");
         }
-        let give_up = job.attempts >= self.inner.config.job_attempts;
+        // What must not be here is not forgotten because a disk was away for a weekend.
+        let give_up = job.attempts >= self.inner.config.job_attempts && job.kind != PURGE;
         // 1 s, 2 s, 4 s … up to about an hour.
         let pause = Duration::from_secs(1 << job.attempts.saturating_sub(1).min(12));
         let args = (job, holder.to_owned(), error, give_up, now, now.after(pause));

@@ -276,6 +276,14 @@ impl TestServer {
         tagged.await.expect("a database");
     }
 
+    /// Does `sql` in the database, past the use cases.
+    pub async fn execute(&self, sql: &'static str) {
+        let done = self
+            .db()
+            .write(Durability::Full, sql, |tx, sql| Box::pin(async move { tx.execute(sql, &[]).await.map(drop) }));
+        done.await.expect("a database");
+    }
+
     /// How many rows `sql` counts.
     pub async fn count(&self, sql: &'static str) -> i64 {
         let counted = self.db().read(&sql, |tx, sql| {

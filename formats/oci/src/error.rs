@@ -183,6 +183,8 @@ fn core_said(error: &wharf_core::Error) -> Said {
         | E::Backup(_)
         | E::PurgeBreaks(_)
         | E::PurgeIndexed { .. }
+        | E::PurgeGoesOn
+        | E::NotNoted(_)
         | E::Inconsistent(_) => (S::INTERNAL_SERVER_ERROR, "UNKNOWN", Value::Null),
     }
 }

@@ -56,7 +56,13 @@ impl Purges {
 
     /// A purge takes the row away, so one that is younger was pushed again later and is nobody's leaked secret.
     pub(super) fn has(&self, instance: &str, row: &BlobRow<'_>) -> bool {
-        self.0.get(instance).and_then(|purged| purged.get(&row.digest)).is_some_and(|at| row.created_at <= *at)
+        self.when(instance, row).is_some()
+    }
+
+    /// When what the row says was purged, if it was.
+    pub(super) fn when(&self, instance: &str, row: &BlobRow<'_>) -> Option<Timestamp> {
+        let at = self.0.get(instance).and_then(|purged| purged.get(&row.digest)).copied();
+        at.filter(|at| row.created_at <= *at)
     }
 
     fn add(&mut self, instance: &str, digest: Digest, at: Timestamp) {
@@ -83,8 +89,18 @@ impl Purges {
     }
 }
 
-/// Leaves a note of a purge.
-pub(crate) async fn note(depot: &Arc<dyn Depot>, instance: &str, at: Timestamp, digests: &[Digest]) -> Result<()> {
+/// Leaves a note of a purge. Again is once. If a snapshot was `written` there, one must be there: otherwise this may be the empty
+/// folder that a disk is mounted at.
+pub(crate) async fn note(
+    depot: &Arc<dyn Depot>,
+    instance: &str,
+    at: Timestamp,
+    digests: &[Digest],
+    written: bool,
+) -> Result<()> {
+    if written && super::snapshot::folders(depot).await?.is_empty() {
+        return Err(Error::Backup("no snapshot is there, though some were written: is it mounted?".into()));
+    }
     let note = Note { at, digests: digests.to_vec() };
     let text = serde_json::to_vec(&note).map_err(|error| Error::Backup(error.to_string()))?;
     let name = format!("{FOLDER}/{instance}/{}-{}.json", at.as_millis(), &Digest::sha256(&text).hex()[..16]);

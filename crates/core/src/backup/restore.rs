@@ -3,7 +3,7 @@
 //! The order: a note that a restore has begun, bytes, their rows, every other table after those it points at, numbers moved on,
 //! and the note that it is whole. A server does not start in between; doing it again takes it up.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -21,6 +21,7 @@ use super::rows::decoded;
 use super::snapshot::{Snapshot, TableFile};
 use super::write::BlobRow;
 use super::{Progress, blob_name};
+use crate::collect::ask_to_purge;
 use crate::job::OF_THIS_SERVER;
 use crate::{Entropy, Error, Result};
 
@@ -91,20 +92,31 @@ async fn restore_noted(
     }
     let resumed = begin(target, snapshot).await?;
     progress.expect(snapshot.blobs, snapshot.bytes);
-    let mut filling =
-        Filling { target, depot, snapshot, progress, resumed, purged: HashSet::new(), done: Restored::default() };
+    let mut filling = Filling {
+        target,
+        depot,
+        snapshot,
+        progress,
+        resumed,
+        purged: HashMap::new(),
+        again: BTreeMap::new(),
+        done: Restored::default(),
+    };
     filling.blobs().await?;
     for file in snapshot.tables.iter().filter(|file| file.table.name != "blobs") {
         filling.table(file).await?;
     }
-    let args = (snapshot.id.clone(), target.clock.now());
-    target.db.write(Durability::Full, args, |tx, (id, at)| Box::pin(end(tx, id, *at))).await?;
+    let args = (snapshot.id.clone(), filling.again, target.clock.now());
+    target.db.write(Durability::Full, args, |tx, (id, again, at)| Box::pin(end(tx, id, again, *at))).await?;
     Ok(filling.done)
 }
 
-async fn end(tx: &mut wharf_db::Tx<'_>, id: &str, at: Timestamp) -> Result<()> {
+async fn end(tx: &mut wharf_db::Tx<'_>, id: &str, again: &Again, at: Timestamp) -> Result<()> {
     dump::advance(tx).await?;
     if restores::finish(tx, at).await? {
+        for (number, (digest, purged_at)) in again.iter().enumerate() {
+            ask_to_purge(tx, *digest, *purged_at, number, at).await?;
+        }
         let entry = Entry {
             at,
             actor: "wharf".into(),
@@ -161,6 +173,9 @@ async fn begin(target: &Target, snapshot: &Snapshot) -> Result<bool> {
     bound.map(|()| resumed)
 }
 
+/// What is purged again, and when it was.
+type Again = BTreeMap<Digest, Timestamp>;
+
 struct Filling<'a> {
     target: &'a Target,
     depot: &'a Arc<dyn Depot>,
@@ -168,7 +183,9 @@ struct Filling<'a> {
     progress: &'a Progress,
     resumed: bool,
     /// Digests that were purged after the snapshot.
-    purged: HashSet<Vec<u8>>,
+    purged: HashMap<Vec<u8>, Timestamp>,
+    /// Those of them that packages or the bin still name: the server takes them out, and makes its lists anew.
+    again: Again,
     done: Restored,
 }
 
@@ -177,6 +194,8 @@ impl Filling<'_> {
         let sealed = self.target.without_sealed && file.table.name == "signing_keys";
         let kind = file.table.position("kind").filter(|_| file.table.name == "jobs");
         let content = purged_by(&file.table);
+        let named = ["packages", "bin", "bin_references"].contains(&file.table.name.as_str());
+        let named = file.table.position("digest").filter(|_| named);
         let mut pages = decoded(self.depot.get(&self.snapshot.path(&file.file)).await?, &file.table);
         while let Some(page) = pages.recv().await {
             let mut lines = page.map_err(|error| damaged(self.snapshot, file, &error))?;
@@ -190,7 +209,15 @@ impl Filling<'_> {
                     .retain(|line| !matches!(&line[kind], Cell::Text(kind) if OF_THIS_SERVER.contains(&kind.as_str())));
             }
             if let Some(content) = content {
-                lines.retain(|line| !matches!(&line[content], Cell::Bytes(digest) if self.purged.contains(digest)));
+                lines.retain(|line| !matches!(&line[content], Cell::Bytes(digest) if self.purged.contains_key(digest)));
+            }
+            for line in &lines {
+                if let Some(Cell::Bytes(bytes)) = named.map(|at| &line[at])
+                    && let Some(at) = self.purged.get(bytes)
+                    && let Ok(digest) = Digest::from_bytes(bytes)
+                {
+                    self.again.insert(digest, *at);
+                }
             }
             self.insert(&file.table, lines).await?;
         }
@@ -220,7 +247,7 @@ impl Filling<'_> {
                 let placed = step.iter().map(|line| this.place(&file.table, &table, line, &absent));
                 let placed: Vec<_> = stream::iter(placed).buffered(AT_ONCE).try_collect().await?;
                 for placed in &placed {
-                    self.purged.extend(placed.purged.then(|| placed.digest.to_bytes()));
+                    self.purged.extend(placed.purged.map(|at| (placed.digest.to_bytes(), at)));
                     self.done.blobs += u64::from(placed.stored > 0);
                     self.done.bytes += placed.stored;
                     self.done.missing += u64::from(placed.missing);
@@ -235,8 +262,8 @@ impl Filling<'_> {
     /// A row of a blob as it is to be written, its bytes stored.
     async fn place(&self, from: &Table, to: &Table, line: &[Cell], absent: &Absent) -> Result<Placed> {
         let row = BlobRow::of(from, line)?;
-        let purged = absent.purged.has(&self.snapshot.instance_key, &row);
-        let missing = purged || absent.missing.contains(&row.digest);
+        let purged = absent.purged.when(&self.snapshot.instance_key, &row);
+        let missing = purged.is_some() || absent.missing.contains(&row.digest);
         let mut placed = Placed { line: line.to_vec(), digest: row.digest, stored: 0, missing, purged };
         placed.line.resize(to.columns.len(), Cell::Null);
         if let Some(content) = row.content.filter(|_| !placed.missing) {
@@ -307,8 +334,8 @@ struct Placed {
     digest: Digest,
     stored: u64,
     missing: bool,
-    /// It was purged after the snapshot: what says what was in it must not come back either.
-    purged: bool,
+    /// When it was purged, if that was after the snapshot: what says what was in it must not come back either.
+    purged: Option<Timestamp>,
 }
 
 /// The column with the digest of a manifest or blob without which a row of this table must not be there.

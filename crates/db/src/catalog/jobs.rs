@@ -59,6 +59,29 @@ pub async fn enqueue(
     Ok(())
 }
 
+/// Writes down work that `holder` has begun, leased for `span`: if it does not come to the end, others go on. No twin of it may wait
+/// or run.
+///
+/// # Errors
+/// Those of the database.
+pub async fn begin(
+    tx: &mut Tx<'_>,
+    (kind, key, payload): (&str, &str, &str),
+    holder: &str,
+    span: Duration,
+    at: Timestamp,
+) -> Result<Job> {
+    let until = tx.now().await?.after(span);
+    let row = tx
+        .query_opt(
+            "INSERT INTO jobs (kind, key, payload, due_at, created_at, leased_by, leased_until, attempts)
+             VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?6, 1) RETURNING id, kind, key, payload, attempts, last_error, due_at",
+            &[&kind, &key, &payload, &at, &holder, &until],
+        )
+        .await?;
+    row.as_ref().map(job).transpose()?.ok_or_else(|| crate::Error::Corrupt { what: "a job without its row".into() })
+}
+
 /// For how long jobs are leased.
 #[derive(Debug, Clone, Copy)]
 pub struct Spans<'a> {

@@ -19,6 +19,21 @@ pub struct Purge {
     pub reason: String,
     /// When. What the catalog has of it from later was pushed anew.
     pub at: Timestamp,
+    /// The order that it belongs to; `None` for those made when orders had no number.
+    pub run: Option<i64>,
+    /// Whether its order has still work to do. Not written.
+    pub under_way: bool,
+}
+
+/// Something that a run has still to look at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// Surrogate key.
+    pub id: i64,
+    /// What goes unless something uses it.
+    pub digest: Digest,
+    /// Where it was named.
+    pub repository: i64,
 }
 
 fn purge(row: &Row) -> Result<Purge> {
@@ -29,6 +44,8 @@ fn purge(row: &Row) -> Result<Purge> {
         actor: row.get(3)?,
         reason: row.get(4)?,
         at: row.get(5)?,
+        run: row.get(6)?,
+        under_way: row.get::<i64>(7)? == 1,
     })
 }
 
@@ -38,8 +55,8 @@ fn purge(row: &Row) -> Result<Purge> {
 /// Those of the database.
 pub async fn insert(tx: &mut Tx<'_>, purge: &Purge) -> Result<()> {
     tx.execute(
-        "INSERT INTO purges (digest, repository, actor, reason, at) VALUES (?1, ?2, ?3, ?4, ?5)",
-        &[&purge.digest, &purge.repository, &purge.actor, &purge.reason, &purge.at],
+        "INSERT INTO purges (digest, repository, actor, reason, at, run) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        &[&purge.digest, &purge.repository, &purge.actor, &purge.reason, &purge.at, &purge.run],
     )
     .await?;
     Ok(())
@@ -50,8 +67,75 @@ pub async fn insert(tx: &mut Tx<'_>, purge: &Purge) -> Result<()> {
 /// # Errors
 /// Those of the database.
 pub async fn page(tx: &mut Tx<'_>, after: i64, limit: i64) -> Result<Vec<Purge>> {
-    let sql = "SELECT id, digest, repository, actor, reason, at FROM purges WHERE id > ?1 ORDER BY id LIMIT ?2";
+    let sql = "SELECT id, digest, repository, actor, reason, at, run,
+                 CASE WHEN EXISTS (SELECT 1 FROM jobs WHERE kind = 'purge' AND key = CAST(run AS TEXT)) THEN 1 ELSE 0 END
+               FROM purges WHERE id > ?1 ORDER BY id LIMIT ?2";
     tx.query(sql, &[&after, &limit]).await?.iter().map(purge).collect()
+}
+
+/// Up to `limit` digests of a run, after the row `after`, with their rows' numbers.
+///
+/// # Errors
+/// Those of the database.
+pub async fn digests_of(tx: &mut Tx<'_>, run: i64, after: i64, limit: i64) -> Result<Vec<(i64, Digest)>> {
+    let sql = "SELECT id, digest FROM purges WHERE run = ?1 AND id > ?2 AND digest IS NOT NULL ORDER BY id LIMIT ?3";
+    tx.query(sql, &[&run, &after, &limit]).await?.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+}
+
+/// Whether the digest came, or came back, after `at`.
+///
+/// # Errors
+/// Those of the database.
+pub async fn pushed_since(tx: &mut Tx<'_>, digest: &Digest, at: Timestamp) -> Result<bool> {
+    let sql = "SELECT 1 FROM blobs WHERE digest = ?1 AND created_at > ?2";
+    Ok(tx.query_opt(sql, &[digest, &at]).await?.is_some())
+}
+
+/// The digests of a run that are still here from before it, because it was cut off.
+///
+/// # Errors
+/// Those of the database.
+pub async fn left_of(tx: &mut Tx<'_>, run: i64) -> Result<Vec<Digest>> {
+    let sql = "SELECT p.digest FROM purges p JOIN blobs b ON b.digest = p.digest
+               WHERE p.run = ?1 AND b.created_at <= p.at ORDER BY p.id";
+    tx.query(sql, &[&run]).await?.iter().map(|row| row.get(0)).collect()
+}
+
+/// Writes down what a run has to look at. Twice is once.
+///
+/// # Errors
+/// Those of the database.
+pub async fn add_candidates(tx: &mut Tx<'_>, run: i64, repository: i64, digests: &[Digest]) -> Result<()> {
+    for digest in digests {
+        tx.execute(
+            "INSERT INTO purge_candidates (run, digest, repository_id) VALUES (?1, ?2, ?3)
+             ON CONFLICT (run, digest, repository_id) DO NOTHING",
+            &[&run, digest, &repository],
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+/// What a run has to look at next, up to `limit`.
+///
+/// # Errors
+/// Those of the database.
+pub async fn candidates(tx: &mut Tx<'_>, run: i64, limit: i64) -> Result<Vec<Candidate>> {
+    let sql = "SELECT id, digest, repository_id FROM purge_candidates WHERE run = ?1 ORDER BY id LIMIT ?2";
+    let rows = tx.query(sql, &[&run, &limit]).await?;
+    rows.iter().map(|row| Ok(Candidate { id: row.get(0)?, digest: row.get(1)?, repository: row.get(2)? })).collect()
+}
+
+/// These have been looked at.
+///
+/// # Errors
+/// Those of the database.
+pub async fn remove_candidates(tx: &mut Tx<'_>, candidates: &[Candidate]) -> Result<()> {
+    for candidate in candidates {
+        tx.execute("DELETE FROM purge_candidates WHERE id = ?1", &[&candidate.id]).await?;
+    }
+    Ok(())
 }
 
 /// Takes a purge back that did not happen: what it is about is still here, and a restore must not leave it out.

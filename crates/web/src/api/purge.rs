@@ -61,6 +61,8 @@ pub(super) struct Purged {
     manifests: Vec<Named>,
     /// Indexes that name it and stay, incomplete; up to a hundred.
     incomplete: Vec<Named>,
+    /// Tags that went, as `<repository>:<tag>`, up to a hundred.
+    tags: Vec<String>,
     /// Packages that went.
     packages: Vec<String>,
     /// Entries of the recycle bin that went.
@@ -91,8 +93,8 @@ fn backups(noted: Option<bool>) -> &'static str {
              destroyed by hand, and whoever has pulled it has it"
         }
         Some(false) => {
-            "backups made before now still hold it, and the purge could not be noted beside them: back up now, until then a restore \
-             brings it back; whoever has pulled it has it"
+            "backups made before now still hold it, and the purge could not be noted beside all of them: the server tries until it is \
+             (`wharf job list` says what is in the way), before that a restore brings it back; whoever has pulled it has it"
         }
         None => {
             "backups made before now still hold it: a restore leaves it out only if there is a later backup beside the one that it is \
@@ -118,12 +120,15 @@ pub(super) struct Purge {
     /// When: what came later was pushed anew.
     #[schema(value_type = String, format = DateTime)]
     at: Timestamp,
+    /// `done`, or `under way` while the server still removes it or cannot note it beside all backups.
+    state: &'static str,
 }
 
 impl From<wharf_core::Purge> for Purge {
     fn from(purge: wharf_core::Purge) -> Self {
-        let wharf_core::Purge { id, digest, repository, actor, reason, at } = purge;
-        Self { id, digest, repository, actor, reason, at }
+        let wharf_core::Purge { id, digest, repository, actor, reason, at, under_way } = purge;
+        let state = if under_way { "under way" } else { "done" };
+        Self { id, digest, repository, actor, reason, at, state }
     }
 }
 
@@ -141,6 +146,7 @@ pub(super) async fn purge(ask: Ask<'_>, Json(order): Json<Order>) -> Result<Json
     Ok(Json(Purged {
         manifests: named(purged.manifests),
         incomplete: named(purged.incomplete),
+        tags: purged.tags,
         packages: purged.packages,
         bin: purged.bin,
         links: purged.links,

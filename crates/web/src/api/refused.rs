@@ -42,6 +42,9 @@ impl From<Error> for Problem {
             Error::BlobInUse { .. } | Error::PurgeBreaks(_) | Error::PurgeIndexed { .. } => {
                 Self::conflict("in-use", &error)
             }
+            Error::PurgeGoesOn => {
+                Self::conflict("under-way", &error).hint("`wharf purge --list` shows when it is done")
+            }
             Error::Rule(rule) => rule.into(),
             Error::Key(key) => key.into(),
             Error::Snapshot(snapshot) => snapshot.into(),

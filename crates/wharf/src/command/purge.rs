@@ -7,8 +7,14 @@ use crate::client::{Call, Output, Remote, confirm};
 use crate::failure::{Failure, Outcome};
 use crate::out;
 
-const LIST: Columns =
-    &[("WHEN", "at"), ("WHO", "actor"), ("DIGEST", "digest"), ("REPOSITORY", "repository"), ("REASON", "reason")];
+const LIST: Columns = &[
+    ("WHEN", "at"),
+    ("WHO", "actor"),
+    ("STATE", "state"),
+    ("DIGEST", "digest"),
+    ("REPOSITORY", "repository"),
+    ("REASON", "reason"),
+];
 const DONE: Columns = &[
     ("blobs gone", "blobs"),
     ("bytes of those", "bytes"),
@@ -72,6 +78,10 @@ impl Args {
                     out::note(said);
                     table::many(Output::Table, named, MANIFESTS)?;
                 }
+            }
+            let tags: Vec<_> = done["tags"].as_array().into_iter().flatten().filter_map(|tag| tag.as_str()).collect();
+            if !tags.is_empty() {
+                out::note(format!("tags gone: {}", tags.join(" ")));
             }
             out::note(done["backups"].as_str().unwrap_or_default());
         }

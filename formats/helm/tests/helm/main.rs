@@ -8,5 +8,6 @@ mod classic;
 mod doors;
 mod museum;
 mod peers;
+mod purged;
 mod refusals;
 mod setup;

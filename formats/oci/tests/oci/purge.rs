@@ -1,5 +1,7 @@
 //! Purges: what must not be here goes at once, and what else would break is asked about first.
 
+mod runs;
+
 use std::time::Duration;
 
 use serde_json::{Value, json};

@@ -1,5 +1,8 @@
 //! The steps of a purge, each a short transaction. References go before what they point at, rows before bytes.
 
+use std::collections::HashSet;
+
+use wharf_db::catalog::purges::Candidate;
 use wharf_db::catalog::{
     audit, bin, collection, doomed, holders, manifests, packages, purges, repositories, reviews, tags,
 };
@@ -33,29 +36,23 @@ struct Erased {
 
 impl Core {
     /// Takes a manifest out of a repository, with its tags. What it named is reviewed in its time.
-    /// False if it stays because something uses it, unless it goes `at_any_rate`.
-    pub(super) async fn take_apart(
-        &self,
-        repository: i64,
-        manifest: Digest,
-        at_any_rate: bool,
-        order: &Order,
-    ) -> Result<bool> {
+    /// False if it stays because something uses it.
+    pub(super) async fn take_apart(&self, taking: Taking, order: &Order, purged: &mut Purged) -> Result<bool> {
         loop {
-            let args = (repository, manifest, at_any_rate, order.clone(), self.inner.rules.doors().clone());
-            let step =
-                self.inner.db.write(Durability::Full, args, |tx, (repository, manifest, at_any_rate, order, doors)| {
-                    Box::pin(async move {
-                        if !at_any_rate && is_used(tx, manifest).await? {
-                            return Ok(Step::Used);
-                        }
-                        take_apart(tx, *repository, manifest, order, doors).await
-                    })
-                });
-            match step.await? {
-                Step::More => {}
-                Step::Done => return Ok(true),
-                Step::Used => return Ok(false),
+            let args = (taking, order.clone(), self.inner.rules.doors().clone());
+            let step = self.inner.db.write(Durability::Full, args, |tx, (taking, order, doors)| {
+                Box::pin(async move {
+                    if !taking.at_any_rate && is_used(tx, &taking.manifest).await? {
+                        return Ok(None);
+                    }
+                    take_apart(tx, taking, order, doors).await.map(Some)
+                })
+            });
+            let Some(step) = step.await? else { return Ok(false) };
+            let room = TOLD.saturating_sub(purged.tags.len());
+            purged.tags.extend(step.tags.into_iter().take(room));
+            if !step.more {
+                return Ok(true);
             }
         }
     }
@@ -84,30 +81,45 @@ impl Core {
         });
         let (there, objects) = left.await?;
         // Somebody has pushed it again in this very moment: that is told, not fought.
-        purged.kept.extend((there && purged.kept.len() < TOLD).then_some(*digest));
+        if there {
+            purged.keeps(*digest);
+        } else {
+            purged.lost(digest);
+        }
         self.remove_at_once(objects, purged).await
     }
 
-    /// Removes the rows and bytes of those of `digests` that nothing uses.
-    pub(super) async fn erase_unused(&self, digests: &[Digest], order: &Order, purged: &mut Purged) -> Result<()> {
-        let args = (digests.to_vec(), order.clone());
-        let gone = self.inner.db.write(Durability::Full, args, |tx, (digests, order)| {
+    /// Removes the rows and bytes of those that nothing uses. They have been looked at then.
+    pub(super) async fn erase_unused(
+        &self,
+        candidates: &[Candidate],
+        order: &Order,
+        purged: &mut Purged,
+    ) -> Result<()> {
+        let args = (candidates.to_vec(), order.clone());
+        let gone = self.inner.db.write(Durability::Full, args, |tx, (candidates, order)| {
             Box::pin(async move {
-                let gone = collection::remove_unused(tx, digests).await?;
+                let digests: Vec<_> = candidates.iter().map(|candidate| candidate.digest).collect();
+                let gone = collection::remove_unused(tx, &digests).await?;
                 doomed::insert(tx, &gone, BEFORE_PINS, BEFORE_PINS).await?;
                 for blob in &gone {
                     // For restores: each of them for itself, because a backup may hold it in another place.
                     purges::insert(tx, &order.row(Some(blob.digest), None)).await?;
                 }
+                purges::remove_candidates(tx, candidates).await?;
                 Ok::<_, Error>(gone)
             })
         });
         let gone = gone.await?;
         count(&gone, purged);
-        purged.gone.extend(gone.iter().map(|blob| blob.digest));
-        let room = TOLD.saturating_sub(purged.kept.len());
-        let kept = digests.iter().filter(|digest| gone.iter().all(|blob| blob.digest != **digest)).take(room);
-        purged.kept.extend(kept);
+        let digests: HashSet<_> = gone.iter().map(|blob| blob.digest).collect();
+        for candidate in candidates {
+            if digests.contains(&candidate.digest) {
+                purged.lost(&candidate.digest);
+            } else {
+                purged.keeps(candidate.digest);
+            }
+        }
         let objects = gone.into_iter().filter_map(|blob| {
             let (_, object) = blob.object.filter(|(storage, _)| storage == self.inner.storage.name())?;
             let (size, digest) = (blob.size, Some(blob.digest));
@@ -133,41 +145,58 @@ fn count(gone: &[collection::Gone], purged: &mut Purged) {
     purged.bytes += gone.iter().map(|blob| blob.size).sum::<u64>();
 }
 
-/// What one transaction came to.
-enum Step {
-    /// It has more tags than go in one.
-    More,
-    Done,
-    Used,
+/// A manifest that is taken out of a repository.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Taking {
+    pub repository: i64,
+    pub manifest: Digest,
+    /// Whether it goes though something uses it.
+    pub at_any_rate: bool,
+    /// Whether what it names is to be looked at at once.
+    pub whole: bool,
 }
 
-async fn take_apart(tx: &mut Tx<'_>, repository: i64, manifest: &Digest, order: &Order, doors: &Doors) -> Result<Step> {
-    let named = holders::tags(tx, repository, manifest, STEP).await?;
-    let home = repositories::living(tx, repository).await?;
+/// What one transaction came to.
+struct Step {
+    /// It has more tags than go in one.
+    more: bool,
+    /// Those that went, as `<repository>:<tag>`.
+    tags: Vec<String>,
+}
+
+async fn take_apart(tx: &mut Tx<'_>, taking: &Taking, order: &Order, doors: &Doors) -> Result<Step> {
+    let Taking { repository, manifest, whole, .. } = taking;
+    let named = holders::tags(tx, *repository, manifest, STEP).await?;
+    let home = repositories::living(tx, *repository).await?;
     for tag in &named {
         if let Some(home) = &home {
-            reflect_move(tx, doors, (repository, &home.name), tag, [Some(manifest), None], None, order.at).await?;
+            reflect_move(tx, doors, (*repository, &home.name), tag, [Some(manifest), None], None, order.at).await?;
             note_removal(tx, "tag.delete", &home.name, Some(tag.to_string()), manifest, order).await?;
         }
-        tags::remove(tx, repository, tag).await?;
+        tags::remove(tx, *repository, tag).await?;
         let (actor, old) = (order.actor.name.clone(), Some(*manifest));
         tags::record(
             tx,
-            repository,
+            *repository,
             &tags::Move { id: 0, tag: tag.clone(), old, new: None, act: tags::Act::Delete, actor, at: order.at },
         )
         .await?;
     }
-    if named.len() as i64 >= STEP {
-        return Ok(Step::More);
+    let told = home.iter().flat_map(|home| named.iter().map(move |tag| format!("{}:{tag}", home.name)));
+    let step = Step { more: named.len() as i64 >= STEP, tags: told.collect() };
+    if step.more {
+        return Ok(step);
     }
-    let targets = manifests::targets(tx, repository, manifest).await?;
-    reviews::enqueue_all(tx, Some(repository), &targets, "manifest purged", order.due).await?;
-    manifests::remove(tx, repository, manifest).await?;
+    let targets = manifests::targets(tx, *repository, manifest).await?;
+    reviews::enqueue_all(tx, Some(*repository), &targets, "manifest purged", order.due).await?;
+    if *whole {
+        purges::add_candidates(tx, order.run, *repository, &targets).await?;
+    }
+    manifests::remove(tx, *repository, manifest).await?;
     if let Some(home) = &home {
         note_removal(tx, "manifest.delete", &home.name, None, manifest, order).await?;
     }
-    Ok(Step::Done)
+    Ok(step)
 }
 
 /// For those who ask in the repository's own project what became of it: the purge itself is a line about the server.

@@ -1,0 +1,148 @@
+//! Purges that are cut off, or cannot be told to the place of backups, go on.
+
+use std::time::Duration;
+
+use serde_json::json;
+use wharf_core::Depot;
+use wharf_testkit::{Backend, Folder, Image, Index, Store, TestServer};
+
+use super::{order, purge};
+use crate::backend::options;
+use crate::blob::{Blob, LARGE};
+use crate::remains::assert_objects;
+use crate::repository::Repository;
+
+/// From now on no blob's row can be removed, as if the database had died in the middle.
+async fn stand_in_the_way(server: &TestServer) {
+    server.execute("CREATE TRIGGER broken BEFORE DELETE ON blobs BEGIN SELECT RAISE(ABORT, 'broken'); END").await;
+}
+
+async fn step_aside(server: &TestServer) {
+    server.execute("DROP TRIGGER broken").await;
+}
+
+async fn states(server: &TestServer) -> Vec<String> {
+    let list = server.admin().get("/api/v1/purges").await.assert_status(200).json();
+    let items = list["items"].as_array().expect("a list").iter();
+    items.map(|item| item["state"].as_str().expect("a state").to_owned()).collect()
+}
+
+/// Does what is put off.
+async fn go_on(server: &TestServer) {
+    server.clock().advance(Duration::from_secs(10));
+    while server.core().run_one("test").await.expect("a job") {}
+    let waiting = server.core().jobs(false, 0, 10).await.expect("jobs");
+    assert!(waiting.iter().all(|job| job.kind != "purge"), "{waiting:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_purge_of_an_image_that_was_cut_off_goes_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = TestServer::start(options().depot(folder.path()).without_workers()).await;
+    let repository = Repository::new(&server, "team/app");
+    let (secret, shared) = (Blob::noise(1, LARGE), Blob::noise(2, LARGE));
+    let bad = Image::new().layer(shared.content.clone()).layer(secret.content.clone());
+    let other = Image::new().layer(shared.content.clone());
+    bad.push(&repository.client, "team/app").await;
+    other.push(&repository.client, "team/app:v2").await;
+    let index = Index::new().image(&bad, "linux/amd64").image(&other, "linux/amd64");
+    let digest = index.push(&repository.client, "team/app:all").await;
+    server.back_up(folder.path()).await;
+    server.clock().advance(Duration::from_secs(1));
+
+    stand_in_the_way(&server).await;
+    order(&server, json!({ "digest": digest })).await.assert_status(500);
+    repository.head("manifests/all").await.assert_status(404);
+    assert_eq!(states(&server).await, ["under way"]);
+    step_aside(&server).await;
+    go_on(&server).await;
+
+    assert!(states(&server).await.iter().all(|state| state == "done"));
+    repository.head(&format!("manifests/{}", bad.digest())).await.assert_status(404);
+    repository.head(&format!("blobs/{}", secret.digest)).await.assert_status(404);
+    repository.get("manifests/v2").await.assert_status(200);
+    assert_objects(&server, 1).await;
+    let restored = server.restored(options(), folder.path()).await;
+    let restored = Repository::new(&restored, "team/app");
+    for gone in [format!("manifests/{}", bad.digest()), format!("blobs/{}", secret.digest), "manifests/all".into()] {
+        restored.head(&gone).await.assert_status(404);
+    }
+    restored.get("manifests/v2").await.assert_status(200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_purge_of_a_repository_that_was_cut_off_goes_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = TestServer::start(options().depot(folder.path()).without_workers()).await;
+    let (one, two) = (Repository::new(&server, "team/one"), Repository::new(&server, "team/two"));
+    let (secret, shared) = (Blob::noise(3, LARGE), Blob::noise(4, LARGE));
+    let bad = Image::new().layer(shared.content.clone()).layer(secret.content.clone());
+    bad.push(&one.client, "team/one:v1").await;
+    Image::new().layer(shared.content.clone()).push(&two.client, "team/two:v1").await;
+    server.back_up(folder.path()).await;
+    server.clock().advance(Duration::from_secs(1));
+
+    stand_in_the_way(&server).await;
+    order(&server, json!({ "repository": "team/one" })).await.assert_status(500);
+    step_aside(&server).await;
+    // The name is free meanwhile, and what is pushed there now is no part of the order.
+    let new = Image::new().layer("new");
+    new.push(&one.client, "team/one:v1").await;
+    go_on(&server).await;
+    one.get("manifests/v1").await.assert_status(200).assert_body(new.manifest());
+    assert_objects(&server, 1).await;
+
+    let restored = server.restored(options(), folder.path()).await;
+    for gone in [format!("manifests/{}", bad.digest()), format!("blobs/{}", secret.digest)] {
+        Repository::new(&restored, "team/one").head(&gone).await.assert_status(404);
+    }
+    Repository::new(&restored, "team/two").get("manifests/v1").await.assert_status(200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_pushed_again_stays_when_a_purge_goes_on() {
+    let server = TestServer::start(options().without_workers()).await;
+    let repository = Repository::new(&server, "team/app");
+    let image = Image::new().layer(Blob::noise(5, LARGE).content);
+    let digest = image.push(&repository.client, "team/app:v1").await;
+    server.clock().advance(Duration::from_secs(1));
+    stand_in_the_way(&server).await;
+    order(&server, json!({ "digest": digest })).await.assert_status(500);
+    step_aside(&server).await;
+    // As if the row had gone before it was cut off.
+    for sql in ["DELETE FROM manifests", "DELETE FROM blob_links", "DELETE FROM blobs"] {
+        server.execute(sql).await;
+    }
+    server.clock().advance(Duration::from_secs(1));
+    image.push(&repository.client, "team/app:v1").await;
+    go_on(&server).await;
+    repository.get("manifests/v1").await.assert_status(200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_place_of_backups_that_was_away_is_told_when_it_is_back() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (place, elsewhere) = (folder.path().join("backups"), folder.path().join("elsewhere"));
+    let server = TestServer::start(options().depot(&place).without_workers()).await;
+    let repository = Repository::new(&server, "team/app");
+    let secret = Blob::noise(6, LARGE);
+    repository.push(&secret).await;
+    server.admin().post_json("/api/v1/backups", &json!({})).await.assert_status(201);
+    go_on(&server).await;
+    server.clock().advance(Duration::from_secs(1));
+    std::fs::rename(&place, &elsewhere).expect("to be moved");
+    let told = purge(&server, json!({ "digest": secret.digest })).await;
+    assert!(told["backups"].as_str().is_some_and(|told| told.contains("could not be noted")), "{told}");
+    repository.head(&format!("blobs/{}", secret.digest)).await.assert_status(404);
+    assert_eq!(states(&server).await, ["under way"]);
+    if place.exists() {
+        std::fs::remove_dir_all(&place).expect("to be removed");
+    }
+    std::fs::rename(&elsewhere, &place).expect("to be moved");
+    go_on(&server).await;
+    assert_eq!(states(&server).await, ["done"]);
+    assert!(Folder::new(&place).list("purged").await.is_ok_and(|noted| noted.len() == 1));
+    let restored = server.restored(options().backend(Backend::Sqlite).store(Store::Memory), &place).await;
+    let path = format!("/v2/team/app/blobs/{}", secret.digest);
+    restored.admin().head(&path).await.assert_status(404);
+}
