@@ -5,6 +5,7 @@
 //! ```text
 //! snapshots/<time>-<id>/<table>.jsonl.zst   rows as they were at one moment
 //! snapshots/<time>-<id>/manifest.json       written last: without it the snapshot is half and counts for nothing
+//! snapshots/<time>-<id>/manifest.json.sha256
 //! blobs/<algorithm>/<2 hex>/<hex>           bytes, shared by all snapshots
 //! wrong/<algorithm>-<hex>                   says that these bytes were found to be others: the next backup copies them again
 //! LOCK, readers/                            who is at it: see lease.rs
@@ -27,7 +28,9 @@ mod write;
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
+use wharf_db::Engine;
 use wharf_storage::{Depot, DepotError};
 use wharf_types::Digest;
 
@@ -106,11 +109,18 @@ impl Core {
         progress: &Progress,
     ) -> Result<Snapshot> {
         snapshot::remove_halves_of(depot, run).await?;
-        // Pulls are acknowledged before they are written down.
+        // Pulls are acknowledged before they are written down: here now, by others within that time.
+        let others = if self.inner.db.engine() == Engine::Postgres {
+            self.inner.config.access_flush * 2
+        } else {
+            Duration::ZERO
+        };
+        let mark = self.inner.clock.now().before(others);
         self.flush_accesses().await?;
         // Before the rows are taken: what they name stays until it is copied.
         let pin = self.pin(&format!("backup {run}")).await?;
         let mut snapshot = write::tables(&self.inner, depot, run, progress).await?;
+        snapshot.mark = snapshot.mark.min(mark);
         let copied = blobs::copy(self, depot, &mut snapshot, lease, progress).await?;
         pin.check()?;
         pin.release().await?;

@@ -16,6 +16,8 @@ use crate::{Error, Result};
 pub(super) const FORMAT: u32 = 1;
 const FOLDER: &str = "snapshots";
 const MANIFEST: &str = "manifest.json";
+/// What the manifest hashes to, as `sha256sum` writes and checks it. Snapshots of older programs have none.
+const SUM: &str = "manifest.json.sha256";
 /// A manifest holds a few hundred bytes per table and per missing blob.
 const MOST: usize = 64 << 20;
 
@@ -107,9 +109,24 @@ pub(super) async fn check_tables(depot: &Arc<dyn Depot>, snapshot: &Snapshot) ->
 /// Writes the manifest, which makes the snapshot count.
 pub(super) async fn finish(depot: &Arc<dyn Depot>, snapshot: &Snapshot) -> Result<()> {
     let text = serde_json::to_vec_pretty(snapshot).map_err(|error| Error::Backup(error.to_string()))?;
-    let body: ByteStream = Box::pin(stream::once(async { Ok(Bytes::from(text)) }));
-    depot.put(&snapshot.path(MANIFEST), body).await?;
+    let sum = format!("{}  {MANIFEST}\n", Digest::sha256(&text).hex());
+    for (name, content) in [(SUM, sum.into_bytes()), (MANIFEST, text)] {
+        let body: ByteStream = Box::pin(stream::once(async { Ok(Bytes::from(content)) }));
+        depot.put(&snapshot.path(name), body).await?;
+    }
     Ok(())
+}
+
+/// Whether the manifest is as it was written.
+async fn check_sum(depot: &Arc<dyn Depot>, id: &str, text: &[u8]) -> Result<()> {
+    let written = match depot.get(&path(id, SUM)).await {
+        Err(DepotError::NotFound(_)) => return Ok(()),
+        file => rows::whole(file?, MOST).await.unwrap_or_default(),
+    };
+    if String::from_utf8_lossy(&written).split_whitespace().next() == Some(&*Digest::sha256(text).hex()) {
+        return Ok(());
+    }
+    Err(Error::Backup(format!("the manifest of {id} was changed: it does not hash to what {SUM} says")))
 }
 
 /// The folders of snapshots, whole or not, oldest first.
@@ -129,6 +146,7 @@ pub(super) async fn open(depot: &Arc<dyn Depot>, id: &str) -> Result<Option<Snap
     let unreadable =
         |error: &dyn std::fmt::Display| Error::Backup(format!("the manifest of {id} cannot be read: {error}"));
     let text = rows::whole(file, MOST).await.map_err(|error| unreadable(&error))?;
+    check_sum(depot, id, &text).await?;
     #[derive(Deserialize)]
     struct Head {
         format: u32,

@@ -206,6 +206,7 @@ fn make(to: Option<String>, here: Here, output: Output) -> Outcome {
     }
     let Some(to) = to else { return Err(Failure::usage("where to?").hint("name a directory or bucket with --to")) };
     let (config, counted) = (here.load()?, Progress::default());
+    offline::check_place(&config, &to)?;
     let depot = offline::depot(&to, || here.load())?;
     let made = run(progress::counted("backing up", &counted, offline::make(&config, &depot, &counted)))?;
     told(output, &made, depot.place())
@@ -243,6 +244,9 @@ fn shown(snapshot: &Snapshot) -> Value {
 
 fn list(output: Output, depot: &Arc<dyn Depot>) -> Outcome {
     let (found, unreadable) = block_on(async { backup::snapshots(depot).await.map_err(Failure::new) })?;
+    if found.is_empty() && unreadable.is_empty() {
+        return Err(Failure::new(format!("there is no snapshot in {}", depot.place())));
+    }
     for problem in unreadable {
         out::note(problem);
     }

@@ -1,6 +1,6 @@
 //! Backups of a stopped server, and an empty one filled from them.
 
-use std::path::{Component, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use wharf_auth::{InstanceKey, bind_instance_key};
@@ -12,7 +12,7 @@ use wharf_storage::{BucketDepot, Folder};
 use wharf_types::Clock;
 
 use super::{assembly, data, key};
-use crate::config::{Backups, Config, Database};
+use crate::config::{Backups, Config, Database, Storage};
 use crate::failure::{Failure, Outcome};
 
 /// What the names of buckets begin with.
@@ -49,14 +49,19 @@ pub(super) fn depots(config: &Config) -> Outcome<(Depots, Option<Untried>)> {
         Backups::Nowhere => Arc::new(|_| {
             Err("this server has no place for backups: neither its backup.path nor its backup.bucket is set".to_owned())
         }),
-        Backups::Folder(base) => Arc::new(move |to| {
-            let path = base.join(to);
-            let plain = |part: Component<'_>| matches!(part, Component::Normal(_) | Component::RootDir);
-            if path.components().all(plain) && path.starts_with(&base) {
-                return Ok(Arc::new(Folder::new(path)));
-            }
-            Err(format!("this server may write backups only into {} and folders in it", base.display()))
-        }),
+        Backups::Folder(base) => {
+            let storage = config.storage();
+            apart(&storage, &base).map_err(Failure::usage)?;
+            Arc::new(move |to| {
+                let path = base.join(to);
+                let plain = |part: Component<'_>| matches!(part, Component::Normal(_) | Component::RootDir);
+                if path.components().all(plain) && path.starts_with(&base) {
+                    apart(&storage, &path)?;
+                    return Ok(Arc::new(Folder::new(path)));
+                }
+                Err(format!("this server may write backups only into {} and folders in it", base.display()))
+            })
+        }
         Backups::Bucket(bucket, certificates) => {
             let base = open((*bucket).clone(), certificates)?;
             untried = Some(Untried { depot: base.clone(), bucket: *bucket });
@@ -77,6 +82,31 @@ pub(super) fn depots(config: &Config) -> Outcome<(Depots, Option<Untried>)> {
         }
     };
     Ok((depots, untried))
+}
+
+/// Whether a backup of these data may lie in this place, as far as it is one of this machine.
+pub(crate) fn check_place(config: &Config, place: &str) -> Outcome {
+    if place.contains("://") { Ok(()) } else { apart(&config.storage(), Path::new(place)).map_err(Failure::usage) }
+}
+
+/// What lies in the folder of the storage is the storage's: the sweep would look at it, and who loses the one loses the other.
+fn apart(storage: &Storage, place: &Path) -> Result<(), String> {
+    let Storage::Local(folder) = storage else { return Ok(()) };
+    if real(place).starts_with(real(folder)) {
+        return Err(format!("{} lies in the storage of the server, {}", place.display(), folder.display()));
+    }
+    Ok(())
+}
+
+/// The path without links, as far as it is there.
+fn real(path: &Path) -> PathBuf {
+    let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    for there in whole.ancestors() {
+        if let (Ok(real), Ok(rest)) = (there.canonicalize(), whole.strip_prefix(there)) {
+            return real.join(rest);
+        }
+    }
+    whole
 }
 
 /// The bucket that backups go to. What is found out about it holds for them too.

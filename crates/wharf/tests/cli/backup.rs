@@ -108,7 +108,8 @@ fn damage_in_a_backup_is_found_and_is_not_restored() {
     place.run(&BACK_UP).ok();
     bring_key(&place);
     for folder in ["depot/blobs", "depot/snapshots"] {
-        let file = files(&place.path(folder)).into_iter().find(|path| !path.ends_with("manifest.json")).unwrap();
+        let is_data = |path: &PathBuf| !path.file_name().unwrap().to_str().unwrap().starts_with("manifest.json");
+        let file = files(&place.path(folder)).into_iter().find(is_data).unwrap();
         let good = std::fs::read(&file).unwrap();
         let mut bad = good.clone();
         bad[good.len() / 2] ^= 1;
@@ -124,6 +125,41 @@ fn damage_in_a_backup_is_found_and_is_not_restored() {
     place.run(&RESTORE).ok();
     let server = place.serve_with(&["--data", "other"], &[]);
     assert_eq!(http("GET", &format!("{}/v2/team/app/manifests/v1", server.url), Some(ADMIN), None).0, 200);
+}
+
+#[test]
+fn a_manifest_that_was_changed_is_found_and_is_not_restored() {
+    let place = Place::new();
+    filled(&place);
+    place.run(&BACK_UP).ok();
+    bring_key(&place);
+    let file = files(&place.path("depot/snapshots")).into_iter().find(|path| path.ends_with("manifest.json")).unwrap();
+    let good = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, good.replace("\"missing\": []", "\"missing\": [ ]")).unwrap();
+    assert!(place.run(&["backup", "verify", "depot"]).refused(1).contains("was changed"));
+    assert!(place.run(&RESTORE).refused(1).contains("was changed"));
+    std::fs::write(&file, good).unwrap();
+    // As an older program left it.
+    std::fs::remove_file(file.with_file_name("manifest.json.sha256")).unwrap();
+    place.run(&["backup", "verify", "depot"]).ok();
+    place.run(&RESTORE).ok();
+}
+
+#[test]
+fn a_backup_lies_apart_from_the_storage() {
+    let place = Place::new();
+    filled(&place);
+    let refusal = place.run(&["backup", "--data", "data", "--to", "data/../data/storage/mine"]).refused(2);
+    assert!(refusal.contains("lies in the storage"), "{refusal}");
+    assert!(!place.path("data/storage/mine").exists());
+    let inside = place.path("data/storage/mine");
+    let serving = place.run_with(
+        &["serve", "--data", "data", "--listen", "127.0.0.1:0"],
+        &[("WHARF_BACKUP_PATH", inside.to_str().unwrap())],
+        "",
+    );
+    assert!(serving.refused(2).contains("lies in the storage"));
+    assert!(place.run(&["backup", "list", "nowhere"]).refused(1).contains("there is no snapshot in"));
 }
 
 #[test]
