@@ -124,7 +124,13 @@ impl Core {
     ) -> Result<ByteStream> {
         let whole = (range == (0..size) && self.inner.storage.is_remote()).then_some(*digest);
         let length = range.end.saturating_sub(range.start);
-        let content = self.open_place(place, range).await?;
+        let content = self.open_place(place, range).await.inspect_err(|error| {
+            if let (Error::Storage(wharf_storage::Error::NotFound(object)), blobs::Place::Stored { .. }) =
+                (error, place)
+            {
+                self.suspect(*digest, object.to_string(), error.to_string());
+            }
+        })?;
         match place {
             blobs::Place::Here(_) => Ok(content),
             blobs::Place::Stored { .. } => Ok(checked(content, length, whole, self.inner.wrong_reads.clone())),

@@ -9,7 +9,7 @@ mod heal;
 mod look;
 mod turn;
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use serde_json::json;
@@ -57,6 +57,8 @@ pub(crate) struct Tally {
     damaged: AtomicU64,
     healed: AtomicU64,
     unread: AtomicU64,
+    /// When a pull last found no object.
+    suspected: AtomicI64,
 }
 
 /// What a process has found since it began.
@@ -124,6 +126,35 @@ impl Core {
         Ok(())
     }
 
+    /// A pull found no object where the catalog says that one is: a turn looks at it now, and not when the pass comes to it. One a
+    /// second, because clients ask again.
+    pub(crate) fn suspect(&self, digest: Digest, object: String, problem: String) {
+        let (now, last) = (self.inner.clock.now(), &self.inner.scrubbed.suspected);
+        let before = last.load(Relaxed);
+        let rests = now.as_millis().abs_diff(before) < 1000;
+        if self.inner.config.scrub.rate == 0
+            || rests
+            || last.compare_exchange(before, now.as_millis(), Relaxed, Relaxed).is_err()
+        {
+            return;
+        }
+        let core = self.clone();
+        tokio::spawn(async move {
+            let args = (digest, object, problem, now);
+            let noted = core.inner.db.write(Durability::Relaxed, args, |tx, (digest, object, problem, at)| {
+                Box::pin(scrub::suspect(tx, digest, object, problem, *at))
+            });
+            let noted: wharf_db::Result<()> = noted.await;
+            let asked = match noted {
+                Ok(()) => core.ask_for_scrub().await,
+                Err(error) => Err(error.into()),
+            };
+            if let Err(error) = asked {
+                tracing::warn!(%digest, %error, "a blob whose object is not there is not looked at before the scrub comes to it");
+            }
+        });
+    }
+
     /// Begins a pass now, if none is under way.
     ///
     /// # Errors
@@ -162,7 +193,7 @@ impl Core {
 
     /// What this process has found since it began.
     pub fn scrubbed(&self) -> Scrubbed {
-        let Tally { blobs, bytes, damaged, healed, unread } = &self.inner.scrubbed;
+        let Tally { blobs, bytes, damaged, healed, unread, suspected: _ } = &self.inner.scrubbed;
         Scrubbed {
             blobs: blobs.load(Relaxed),
             bytes: bytes.load(Relaxed),

@@ -37,6 +37,14 @@ impl Core {
         }
     }
 
+    /// Whether its bytes begin to come.
+    pub(super) async fn can_be_read(&self, blob: &Blob) -> bool {
+        match self.open_place(&blob.place, 0..blob.size).await {
+            Ok(mut content) => content.try_next().await.is_ok(),
+            Err(_) => false,
+        }
+    }
+
     /// # Errors
     /// Those of the database only.
     async fn compare_once(&self, blob: &Blob) -> Result<Found> {

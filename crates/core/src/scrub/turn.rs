@@ -75,9 +75,29 @@ impl<'a> Turn<'a> {
             }
             self.look(blob, damaged).await?;
         }
+        if !self.doubts.is_empty() && !self.hands_out_others().await? {
+            return Err(away(&std::mem::take(&mut self.doubts)[0].problem));
+        }
         self.settle().await?;
         (self.again, self.pass) = (false, pass);
         Ok(())
+    }
+
+    /// Whether the storage hands out what is not in doubt, or nothing else is in it.
+    async fn hands_out_others(&self) -> Result<bool> {
+        let args = (Vec::new(), STEP + MOST_IN_A_ROW as i64);
+        let rows = self.core.inner.db.read(&args, |tx, (after, limit)| Box::pin(scrub::blobs_after(tx, after, *limit)));
+        let rows = rows.await.map_err(Error::from)?;
+        let in_doubt = |blob: &Blob| self.doubts.iter().any(|doubt| doubt.blob.digest == blob.digest);
+        let others = rows.iter().filter(|(blob, damaged)| object(blob).is_some() && !damaged && !in_doubt(blob));
+        let mut alone = true;
+        for (blob, _) in others {
+            alone = false;
+            if self.core.can_be_read(blob).await {
+                return Ok(true);
+            }
+        }
+        Ok(alone)
     }
 
     /// Goes on with the pass until the turn is over.

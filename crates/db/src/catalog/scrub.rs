@@ -141,6 +141,20 @@ pub async fn note_unread(
     Ok(first)
 }
 
+/// Notes that the object of a blob was not there for somebody who asked for it: it is to be tried at once.
+///
+/// # Errors
+/// Those of the database.
+pub async fn suspect(tx: &mut Tx<'_>, digest: &Digest, object: &str, problem: &str, at: Timestamp) -> Result<()> {
+    tx.execute(
+        "INSERT INTO unread (digest, object, problem, found_at, tried_at) VALUES (?1, ?2, ?3, ?4, 0)
+         ON CONFLICT (digest) DO UPDATE SET tried_at = 0",
+        &[digest, &object, &problem, &at],
+    )
+    .await?;
+    Ok(())
+}
+
 /// Forgets that a blob could not be read.
 ///
 /// # Errors

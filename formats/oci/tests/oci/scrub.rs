@@ -94,6 +94,51 @@ async fn a_few_blobs_that_are_gone_are_quarantined_and_the_rest_is_read() {
     }
 }
 
+/// Asks for a blob that is gone, and does the look that follows.
+async fn ask_for_the_lost(server: &TestServer, digest: &str) {
+    assert!(!server.admin().get(&format!("/v2/team/app/blobs/{digest}")).await.status.is_success());
+    while server.core().jobs(false, 0, 10).await.unwrap().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    server.core().run_one("test").await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_blob_that_is_gone_is_taken_again_when_somebody_asks_for_it() {
+    for backend in [Backend::Sqlite, Backend::Postgres] {
+        let folder = tempfile::tempdir().unwrap();
+        let server = TestServer::start(options().backend(backend).depot(folder.path()).without_workers()).await;
+        server.project("team").await;
+        let blob = push_blob(&server.admin(), "team/app", large(1)).await;
+        // The pass is over: the next one comes in a month.
+        turn(&server).await;
+        server.lose_the_one_above(10_000).await;
+        ask_for_the_lost(&server, &blob).await;
+        // Nobody has it.
+        assert_eq!(damaged(&server).await, 1);
+        server.admin().get(&format!("/v2/team/app/blobs/{blob}")).await.assert_status(404);
+        push_blob(&server.admin(), "team/app", large(1)).await;
+        server.back_up(folder.path()).await;
+        server.lose_the_one_above(10_000).await;
+        server.clock().advance(Duration::from_secs(2));
+        ask_for_the_lost(&server, &blob).await;
+        assert_eq!(damaged(&server).await, 0);
+        assert_all_served(&server, &[blob]).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_storage_that_lacks_everything_gets_nothing_quarantined_by_pulls() {
+    let storage = Fragile::new();
+    let (server, blobs) = over(&storage, Backend::Sqlite, 5).await;
+    turn(&server).await;
+    storage.empty(true, false);
+    ask_for_the_lost(&server, &blobs[0]).await;
+    assert_eq!(damaged(&server).await, 0);
+    storage.empty(false, false);
+    assert_all_served(&server, &blobs).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_blob_that_cannot_be_read_is_passed_over_and_is_damaged_only_if_that_repeats() {
     for backend in [Backend::Sqlite, Backend::Postgres] {
