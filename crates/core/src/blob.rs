@@ -167,6 +167,7 @@ impl Core {
         identity: &Identity,
         actor: &Actor,
     ) -> Result<Mounted> {
+        let named = source.is_some();
         let sources = match source {
             Some(name) => vec![name.clone()],
             None => self.holders(target, digest).await?,
@@ -175,6 +176,9 @@ impl Core {
             let access = Access::Repository { format: target.format, name: &name, verb: Verb::Pull };
             let may = self.inner.auth.may(identity, &access).await.map_err(|e| Error::Inconsistent(e.to_string()))?;
             let source = Target::new(target.format, name);
+            if !may && named {
+                self.refused_mount(identity, (&source.name, source.format), *digest, actor.origin());
+            }
             if may && self.blob(&source, digest).await.is_ok() {
                 return self.link_blob(target, digest, &source, actor).await;
             }

@@ -156,7 +156,8 @@ impl<P: Protocol> Door for Mounted<P> {
             Ok(response) => (response, None),
             Err(error) => {
                 let response = error.respond(context);
-                core.failed(attempt.as_ref(), response.status().as_u16(), context.source());
+                let status = response.status().as_u16();
+                core.failed(attempt.as_ref(), status, &error.to_string(), context.source());
                 (response, error.log())
             }
         };

@@ -1,5 +1,7 @@
 //! What a format says of itself to the HTTP side.
 
+use std::fmt::Display;
+
 use async_trait::async_trait;
 use http::request::Parts;
 use http::{Request, Response};
@@ -55,8 +57,8 @@ pub trait Answer: Send {
 pub trait Protocol: Format {
     /// One enum of every request it understands: route, access, metric label and audit verb at once.
     type Op: Operation + Send + Sync + 'static;
-    /// Its dialect of errors.
-    type Error: Answer + From<Refusal>;
+    /// Its dialect of errors; as text, what the audit log says of a change that was refused.
+    type Error: Answer + From<Refusal> + Display;
 
     /// The path prefixes that are its alone: `/v2` takes `/v2` and everything below `/v2/`. A segment `*` stands for any one
     /// segment: `/api/packages/*/debian`. Of several that fit, the one with more segments answers, and then the more literal one.

@@ -205,4 +205,12 @@ impl Operation for Op {
         let (name, verb) = self.repository();
         Access::Repository { format: NAME, name, verb }
     }
+    fn about(&self) -> (Option<&str>, Option<Digest>) {
+        let subject = match self {
+            Self::ReadFile { path, .. } | Self::RemoveFile { path, .. } => Some(path.as_str()),
+            Self::Remove { called, .. } => Some(called.name.as_str()),
+            _ => None,
+        };
+        (subject, None)
+    }
 }

@@ -1,7 +1,7 @@
 //! Every request that is understood.
 
 use wharf_auth::{Access, Operation, Verb};
-use wharf_types::RepoName;
+use wharf_types::{Digest, RepoName};
 
 use crate::NAME;
 
@@ -165,5 +165,14 @@ impl Operation for Op {
     fn access(&self) -> Access<'_> {
         let (name, verb) = self.repository();
         Access::Repository { format: NAME, name, verb }
+    }
+
+    fn about(&self) -> (Option<&str>, Option<Digest>) {
+        let subject = match self {
+            Self::ReadFile { path, .. } | Self::RemoveFile { path, .. } => Some(path.as_str()),
+            Self::RemoveVersion { chart, .. } => Some(chart.as_str()),
+            _ => None,
+        };
+        (subject, None)
     }
 }

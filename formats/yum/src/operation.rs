@@ -208,4 +208,12 @@ impl Operation for Op {
         let (name, verb) = self.repository();
         Access::Repository { format: NAME, name, verb }
     }
+    fn about(&self) -> (Option<&str>, Option<Digest>) {
+        let subject = match self {
+            Self::RemovePackage { path, .. } => Some(path.as_str()),
+            Self::RemoveExtra { id, .. } => Some(id.as_str()),
+            _ => None,
+        };
+        (subject, None)
+    }
 }

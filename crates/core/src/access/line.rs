@@ -102,6 +102,8 @@ pub(crate) struct Seen<'a> {
     pub(crate) repository: Option<&'a str>,
     pub(crate) subject: Option<&'a str>,
     pub(crate) digest: Option<Digest>,
+    /// What the client was told, if that says more than the outcome. It tells no lines apart.
+    pub(crate) why: &'a str,
     pub(crate) source: Source<'a>,
 }
 
@@ -129,6 +131,7 @@ struct More {
     credential: String,
     project: Option<Box<str>>,
     request_id: Box<str>,
+    why: Box<str>,
 }
 
 /// What a line is about, in one piece: the repository, or the project where it is about none, and the subject behind it.
@@ -176,6 +179,7 @@ impl<'a> Seen<'a> {
             repository: None,
             subject: None,
             digest: None,
+            why: "",
             source,
         }
     }
@@ -242,6 +246,7 @@ impl<'a> Seen<'a> {
                 credential: self.presented.map_or_else(|| self.identity.credential(), str::to_owned),
                 project: self.project.map(Into::into),
                 request_id: cut(self.source.request_id).into(),
+                why: cut(self.why).into(),
             }),
         }
     }
@@ -275,6 +280,10 @@ impl Line {
     /// As the database has it.
     pub(super) fn row(self) -> accesses::Access {
         let (place, subject) = self.names.split();
+        let detail = self.outcome.detail().map(|detail| match &*self.more.why {
+            "" => detail.into_owned(),
+            why => format!("{detail}: {why}"),
+        });
         accesses::Access {
             at: self.more.at,
             last_at: self.last_at,
@@ -289,7 +298,7 @@ impl Line {
             digest: self.digest,
             address: self.address.map(|address| address.to_string()),
             request_id: Some(self.more.request_id.into_string()).filter(|id| !id.is_empty()),
-            detail: self.outcome.detail().map(Cow::into_owned),
+            detail,
         }
     }
 }
@@ -329,10 +338,10 @@ impl Attempt {
         Some(Self { identity, action, place, subject, digest })
     }
 
-    pub(super) fn failed<'a>(&'a self, status: u16, source: Source<'a>) -> Seen<'a> {
+    pub(super) fn failed<'a>(&'a self, status: u16, why: &'a str, source: Source<'a>) -> Seen<'a> {
         // Some things need a further right that is known only when they are looked at.
         let outcome = if status == 403 { Outcome::Denied(Reason::Forbidden) } else { Outcome::Failed(status) };
-        let seen = Seen::new(&self.identity, self.action, outcome, source);
+        let seen = Seen { why, ..Seen::new(&self.identity, self.action, outcome, source) };
         let seen = match &self.place {
             Some(Place::Project(project)) => Seen { project: Some(project.as_str()), ..seen },
             Some(Place::Repository(format, name)) => seen.repository(*format, name),

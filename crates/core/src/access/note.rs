@@ -1,9 +1,9 @@
 //! What is noted: sign-ins, refusals, pulls, reads of what administrators read, and changes that came to nothing.
 
-use wharf_auth::{Access, Identity, Operation, Permit, Presented, Refused, Rejected, ServerVerb, Verb};
+use wharf_auth::{Access, Identity, Operation, Origin, Permit, Presented, Refused, Rejected, ServerVerb, Verb};
 use wharf_types::{Digest, FormatName, RepoName};
 
-use super::line::{Attempt, Outcome, Seen, Source};
+use super::line::{Attempt, Outcome, Reason, Seen, Source};
 use crate::{AccessCounts, Core};
 
 /// What is done with a credential that was not seen of late.
@@ -88,10 +88,24 @@ impl Core {
         self.note(&seen.about(pull.tag, Some(pull.digest)));
     }
 
-    /// Notes that a change that was tried came to nothing.
-    pub fn failed(&self, attempt: Option<&Attempt>, status: u16, source: Source<'_>) {
+    /// Notes that somebody named a repository to mount from which is not theirs to read. The client only hears that it has to bring the
+    /// blob itself.
+    pub(crate) fn refused_mount(
+        &self,
+        identity: &Identity,
+        (name, format): (&RepoName, FormatName),
+        digest: Digest,
+        origin: &Origin,
+    ) {
+        let source = Source { address: origin.address, request_id: origin.request_id.as_deref().unwrap_or_default() };
+        let seen = Seen::new(identity, "blob.mount", Outcome::Denied(Reason::Hidden), source);
+        self.note(&seen.repository(format, name).about(None, Some(digest)));
+    }
+
+    /// Notes that a change that was tried came to nothing, and what the client was told of it. What is ours to mend is told elsewhere.
+    pub fn failed(&self, attempt: Option<&Attempt>, status: u16, why: &str, source: Source<'_>) {
         if let Some(attempt) = attempt {
-            self.note(&attempt.failed(status, source));
+            self.note(&attempt.failed(status, if status < 500 { why } else { "" }, source));
         }
     }
 

@@ -144,7 +144,7 @@ pub(super) async fn show(ask: Ask<'_>, _: Nothing) -> Result<Json<Entry>, Proble
 
 fn no_entry(id: i64) -> Problem {
     Problem::not_found(format!("there is no entry {id} in the bin that you may restore"))
-        .hint("it was restored or emptied, its time was up, or it is not yours: `wharf bin list` shows what there is")
+        .hint("it was restored or emptied, its time was up, or it is not yours: `wharf bin list --project PROJECT` shows what there is")
 }
 
 /// Who may delete a tag or manifest restores it; who may delete a repository restores that.

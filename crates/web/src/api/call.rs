@@ -32,7 +32,7 @@ enum Place {
     Tag(Tag),
     Reference(Reference),
     Digest(Digest),
-    Number(i64),
+    Number(i64, String),
 }
 
 impl Call {
@@ -114,7 +114,8 @@ impl Operation for Call {
                 Place::Tag(tag) | Place::Reference(Reference::Tag(tag)) => about.0 = Some(tag.as_str()),
                 Place::Reference(Reference::Digest(digest)) | Place::Digest(digest) => about.1 = Some(*digest),
                 Place::Subject(name) => about.0 = Some(name.as_str()),
-                Place::Project(_) | Place::Format(_) | Place::Repository(_) | Place::Number(_) => {}
+                Place::Number(_, text) => about.0 = Some(text.as_str()),
+                Place::Project(_) | Place::Format(_) | Place::Repository(_) => {}
             }
         }
         about
@@ -135,7 +136,7 @@ impl Place {
             "digest" => Self::Digest(parse(text)?),
             "user" | "group" | "robot" | "member" | "rule" | "key" | "snapshot" => Self::Subject(parse(text)?),
             _ => match text.parse() {
-                Ok(number) => Self::Number(number),
+                Ok(number) => Self::Number(number, text.to_owned()),
                 Err(_) => return Err(Problem::invalid(format!("{text:?} is not the number of a {name}"))),
             },
         })
@@ -229,7 +230,7 @@ impl Ask<'_> {
     /// A place that holds a number.
     pub(super) fn number(&self, name: &str) -> Result<i64, Problem> {
         match self.place(name) {
-            Some(Place::Number(number)) => Ok(*number),
+            Some(Place::Number(number, _)) => Ok(*number),
             _ => Err(missing(name)),
         }
     }

@@ -42,6 +42,10 @@ pub(crate) struct Details<'a> {
 
 impl Problem {
     /// A problem of the client's making.
+    pub(crate) fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
     pub(crate) fn status(&self) -> StatusCode {
         self.0.status
     }

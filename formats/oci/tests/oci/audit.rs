@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 use wharf_auth::{Role, ServerRole};
-use wharf_testkit::{Client, Image, Options, TestServer, sha256};
+use wharf_testkit::{Client, Image, Options, TestServer, media, push_blob, sha256};
 
 use crate::backend::{on_every_database, options};
+use crate::repository::Repository;
 
 on_every_database! {
     a_pull_is_a_line_with_everything_that_is_known_of_it,
@@ -15,6 +16,8 @@ on_every_database! {
     logins_that_failed_name_the_account_and_no_secret,
     a_refusal_is_a_line_of_the_project_that_it_is_about,
     a_change_that_came_to_nothing_is_written_down_too,
+    a_push_that_a_tag_rule_refuses_names_the_rule,
+    a_mount_from_where_one_may_not_read_is_a_refusal_there,
     who_brought_a_blob_is_known,
     what_is_refused_has_the_name_that_it_has_when_it_is_done,
     pages_are_whole_while_lines_are_written,
@@ -65,6 +68,36 @@ async fn a_pull_is_a_line_with_everything_that_is_known_of_it(server: &TestServe
     let logins = lines(server, "actor=team%2Bci&action=token.issue").await;
     assert_eq!((logins.len(), text(&logins[0], "outcome")), (1, "ok"));
     assert!(text(&logins[0], "credential").starts_with("token wfr_"), "{}", logins[0]);
+}
+
+async fn a_push_that_a_tag_rule_refuses_names_the_rule(server: &TestServer) {
+    let admin = server.admin();
+    let image = Image::new();
+    image.push(&admin, "team/app:v1").await;
+    let rule = serde_json::json!({ "name": "releases", "pattern": "v*" });
+    admin.post_json("/api/v1/projects/team/tag-rules", &rule).await.assert_status(201);
+    let repository = Repository::new(server, "team/app");
+    let other = Image::new().annotation("number", "2");
+    repository.put_manifest("v1", media::MANIFEST, other.manifest()).await.assert_status(409);
+    let found = lines(server, "repository=team/app&outcome=failed").await;
+    assert_eq!((found.len(), text(&found[0], "subject")), (1, "v1"));
+    assert!(text(&found[0], "detail").contains("releases"), "{}", found[0]);
+    // What is about a number says which.
+    admin.post_json("/api/v1/repositories/oci/team/app/-/bin/77/restore", &serde_json::json!({})).await.assert_status(404);
+    let found = lines(server, "action=bin.restore").await;
+    assert_eq!((text(&found[0], "outcome"), text(&found[0], "subject")), ("failed", "77"), "{found:?}");
+}
+
+async fn a_mount_from_where_one_may_not_read_is_a_refusal_there(server: &TestServer) {
+    let digest = push_blob(&server.admin(), "secret/app", "a layer").await;
+    server.project("team").await;
+    let pusher = server.robot("team", "ci", Role::Pusher).await;
+    let path = format!("/v2/team/app/blobs/uploads/?mount={digest}&from=secret/app");
+    pusher.post(&path, "").await.assert_status(202);
+    let found = lines(server, "project=secret&outcome=denied").await;
+    assert_eq!(found.len(), 1, "{found:?}");
+    let line = &found[0];
+    assert_eq!((text(line, "actor"), text(line, "action"), text(line, "digest")), ("team+ci", "blob.mount", &*digest));
 }
 
 async fn pulls_that_are_the_same_are_one_line(server: &TestServer) {
@@ -133,7 +166,7 @@ async fn a_change_that_came_to_nothing_is_written_down_too(server: &TestServer) 
     admin.delete("/v2/team/app/manifests/v1").await.assert_status(202);
     let found = lines(server, "repository=team/app&outcome=failed").await;
     assert_eq!((found.len(), text(&found[0], "action"), text(&found[0], "subject")), (1, "tag.delete", "v2"));
-    assert_eq!(text(&found[0], "detail"), "answered 404");
+    assert_eq!(text(&found[0], "detail"), "answered 404: tag v2 is not in this repository");
     let done = lines(server, "repository=team/app&action=tag.delete&outcome=ok").await;
     assert_eq!(done.len(), 1);
 }
