@@ -39,7 +39,7 @@ pub(crate) use checked::{checked, mismatch};
 use lease::Lease;
 pub use progress::{Count, Progress};
 pub use prune::{Pruned, prune};
-pub(crate) use purged::note as note_purge;
+pub(crate) use purged::{Gone, note as note_purge};
 pub use restore::{Restored, Target as RestoreTarget, restore};
 pub(crate) use runs::BACKUP;
 pub use runs::Backup;
@@ -72,6 +72,15 @@ pub(crate) async fn is_wrong(depot: &Arc<dyn Depot>, digest: &Digest) {
         Ok(_) => tracing::error!(%digest, "a blob in the backup is damaged; the next backup copies it again"),
         Err(error) => tracing::error!(%digest, %error, "a blob in the backup is damaged, and that could not be noted"),
     }
+}
+
+/// Whether a place where snapshots were written has any: it may be the empty folder that a disk is mounted at.
+pub(crate) async fn is_still_there(depot: &Arc<dyn Depot>) -> Result<()> {
+    if !snapshot::folders(depot).await?.is_empty() {
+        return Ok(());
+    }
+    let place = depot.place();
+    Err(Error::Backup(format!("no snapshot is in {place}, though some were written there: is it mounted?")))
 }
 
 async fn is_right(depot: &Arc<dyn Depot>, digest: &Digest) -> Result<()> {

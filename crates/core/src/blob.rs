@@ -2,6 +2,7 @@
 
 mod checked;
 
+use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -124,12 +125,13 @@ impl Core {
     ) -> Result<ByteStream> {
         let whole = (range == (0..size) && self.inner.storage.is_remote()).then_some(*digest);
         let length = range.end.saturating_sub(range.start);
-        let content = self.open_place(place, range).await.inspect_err(|error| {
-            if let (Error::Storage(wharf_storage::Error::NotFound(object)), blobs::Place::Stored { .. }) =
-                (error, place)
-            {
-                self.suspect(*digest, object.to_string(), error.to_string());
+        let content = self.open_place(place, range).await.map_err(|error| match error {
+            Error::Storage(error @ wharf_storage::Error::NotFound(_)) => {
+                self.suspect(*digest, place, &error);
+                // In a moment it is taken from the backup, or is unknown.
+                Error::Storage(wharf_storage::Error::Unavailable(io::Error::other(error)))
             }
+            error => error,
         })?;
         match place {
             blobs::Place::Here(_) => Ok(content),
@@ -177,7 +179,7 @@ impl Core {
             let may = self.inner.auth.may(identity, &access).await.map_err(|e| Error::Inconsistent(e.to_string()))?;
             let source = Target::new(target.format, name);
             if !may && named {
-                self.refused_mount(identity, (&source.name, source.format), *digest, actor.origin());
+                self.refused_mount(identity, (&source, target), *digest, actor.origin());
             }
             if may && self.blob(&source, digest).await.is_ok() {
                 return self.link_blob(target, digest, &source, actor).await;

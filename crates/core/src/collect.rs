@@ -29,7 +29,7 @@ pub(crate) use destroy::{DESTROY, ask_to_destroy};
 pub use pin::Pin;
 pub use preview::{Candidate, Fate, Preview};
 pub use purge::{Broken, Purge, Purged, Purging};
-pub(crate) use purge::{PURGE, ask_to_purge};
+pub(crate) use purge::{PURGE, PurgedBefore, ask_to_purge};
 pub use state::CollectionState;
 pub use why::{Holder, Kept};
 

@@ -114,9 +114,9 @@ pub enum Error {
     /// What is to be purged goes, but not while somebody waits for it.
     #[error("the purge has begun and goes on in the background")]
     PurgeGoesOn,
-    /// A place of backups does not know of a purge yet.
-    #[error("a purge is not noted beside the backups in {0}")]
-    NotNoted(String),
+    /// All of it is gone, and somebody has still to be told.
+    #[error("a purge is not finished: {0}")]
+    PurgeUnfinished(String),
     /// A pin ended before its holder was done.
     #[error("what was to be kept may be collected by now: the pin was lost")]
     PinLost,

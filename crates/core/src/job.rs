@@ -146,7 +146,7 @@ impl Core {
             SCRUB => self.scrub().await,
             DESTROY => self.destroy(&job.key).await,
             EMPTY_BIN => self.empty_bin().await,
-            PURGE => self.go_on_purging(&job.payload).await,
+            PURGE => self.go_on_purging(job).await,
             other => Err(Error::Inconsistent(format!("jobs of the kind {other} are not known here"))),
         }
     }

@@ -15,6 +15,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use wharf_db::Durability;
+use wharf_db::catalog::blobs::Place;
 use wharf_db::catalog::{events, jobs, scrub};
 use wharf_types::{Digest, Timestamp};
 
@@ -128,7 +129,9 @@ impl Core {
 
     /// A pull found no object where the catalog says that one is: a turn looks at it now, and not when the pass comes to it. One a
     /// second, because clients ask again.
-    pub(crate) fn suspect(&self, digest: Digest, object: String, problem: String) {
+    pub(crate) fn suspect(&self, digest: Digest, place: &Place, problem: &wharf_storage::Error) {
+        let Place::Stored { object, .. } = place else { return };
+        let (object, problem) = (object.clone(), problem.to_string());
         let (now, last) = (self.inner.clock.now(), &self.inner.scrubbed.suspected);
         let before = last.load(Relaxed);
         let rests = now.as_millis().abs_diff(before) < 1000;

@@ -184,7 +184,7 @@ fn core_said(error: &wharf_core::Error) -> Said {
         | E::PurgeBreaks(_)
         | E::PurgeIndexed { .. }
         | E::PurgeGoesOn
-        | E::NotNoted(_)
+        | E::PurgeUnfinished(_)
         | E::Inconsistent(_) => (S::INTERNAL_SERVER_ERROR, "UNKNOWN", Value::Null),
     }
 }

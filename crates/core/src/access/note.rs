@@ -4,6 +4,7 @@ use wharf_auth::{Access, Identity, Operation, Origin, Permit, Presented, Refused
 use wharf_types::{Digest, FormatName, RepoName};
 
 use super::line::{Attempt, Outcome, Reason, Seen, Source};
+use crate::repository::Target;
 use crate::{AccessCounts, Core};
 
 /// What is done with a credential that was not seen of late.
@@ -93,19 +94,21 @@ impl Core {
     pub(crate) fn refused_mount(
         &self,
         identity: &Identity,
-        (name, format): (&RepoName, FormatName),
+        (from, to): (&Target, &Target),
         digest: Digest,
         origin: &Origin,
     ) {
         let source = Source { address: origin.address, request_id: origin.request_id.as_deref().unwrap_or_default() };
         let seen = Seen::new(identity, "blob.mount", Outcome::Denied(Reason::Hidden), source);
-        self.note(&seen.repository(format, name).about(None, Some(digest)));
+        self.note(&seen.repository(from.format, &from.name).about(Some(to.name.canonical()), Some(digest)));
     }
 
-    /// Notes that a change that was tried came to nothing, and what the client was told of it. What is ours to mend is told elsewhere.
+    /// Notes that a change that was tried came to nothing, and what the client was told of it.
     pub fn failed(&self, attempt: Option<&Attempt>, status: u16, why: &str, source: Source<'_>) {
         if let Some(attempt) = attempt {
-            self.note(&attempt.failed(status, if status < 500 { why } else { "" }, source));
+            // What was malformed may hold secrets, and says what it holds; what is ours to mend is told elsewhere.
+            let tells = [403, 404, 409, 410].contains(&status);
+            self.note(&attempt.failed(status, if tells { why } else { "" }, source));
         }
     }
 

@@ -19,6 +19,8 @@ pub struct Pruned {
     pub snapshots: Vec<String>,
     /// Half snapshots, by id.
     pub halves: Vec<String>,
+    /// Snapshots whose manifest could not be read, older than those that stay, by id.
+    pub unreadable: Vec<String>,
     /// Blobs.
     pub blobs: u64,
     /// Their bytes.
@@ -56,16 +58,21 @@ async fn prune_alone(depot: &Arc<dyn Depot>, keep: usize, lease: &Lease) -> Resu
             Ok(None) => pruned.halves.push(id),
         }
     }
-    let kept = whole.split_off(whole.len().saturating_sub(keep.max(1)));
-    let Some(oldest) = kept.first() else {
+    // One that cannot be read counts like the others: it may be mended.
+    let mut ids: Vec<_> =
+        whole.iter().map(|snapshot| &snapshot.id).chain(unreadable.iter().map(|(id, _)| id)).collect();
+    ids.sort_unstable();
+    let oldest = ids.iter().rev().nth(keep.max(1) - 1).or(ids.first()).map(|id| (*id).clone()).unwrap_or_default();
+    let kept = whole.split_off(whole.partition_point(|snapshot| snapshot.id < oldest));
+    if kept.is_empty() && unreadable.is_empty() {
         return Err(Error::Backup(format!("there is no whole snapshot in {}", depot.place())));
-    };
+    }
     for (id, error) in unreadable {
         // One that would go anyway goes.
-        if id > oldest.id {
+        if id >= oldest {
             return Err(error);
         }
-        pruned.halves.push(id);
+        pruned.unreadable.push(id);
     }
     let purges = Purges::read(depot).await?;
     let mut needed = BTreeSet::new();
@@ -74,7 +81,7 @@ async fn prune_alone(depot: &Arc<dyn Depot>, keep: usize, lease: &Lease) -> Resu
     }
     lease.confirm().await?;
     // The snapshot before its blobs, so that what dies in between leaves blobs too many and not too few.
-    for id in whole.iter().map(|snapshot| &snapshot.id).chain(&pruned.halves) {
+    for id in whole.iter().map(|snapshot| &snapshot.id).chain(&pruned.halves).chain(&pruned.unreadable) {
         snapshot::remove(depot, id).await?;
     }
     pruned.snapshots = whole.into_iter().map(|snapshot| snapshot.id).collect();

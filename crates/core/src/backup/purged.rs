@@ -24,11 +24,17 @@ const MOST: usize = 256 << 20;
 struct Note {
     at: Timestamp,
     digests: Vec<Digest>,
+    /// The repository that went, as `<format>/<canonical name>`.
+    #[serde(default)]
+    repository: Option<String>,
 }
 
 /// By the key of the instance, because several may share a depot: what was purged, and when last.
 #[derive(Debug, Default)]
-pub(super) struct Purges(BTreeMap<String, BTreeMap<Digest, Timestamp>>);
+pub(super) struct Purges {
+    digests: BTreeMap<String, BTreeMap<Digest, Timestamp>>,
+    repositories: BTreeMap<String, BTreeMap<String, Timestamp>>,
+}
 
 impl Purges {
     pub(super) async fn read(depot: &Arc<dyn Depot>) -> Result<Self> {
@@ -47,7 +53,10 @@ impl Purges {
             for name in notes(depot, &instance.name).await? {
                 let note = read(depot, &name).await?;
                 for digest in note.digests {
-                    purges.add(&instance.name, digest, note.at);
+                    latest(purges.digests.entry(instance.name.clone()).or_default(), digest, note.at);
+                }
+                if let Some(repository) = note.repository {
+                    latest(purges.repositories.entry(instance.name.clone()).or_default(), repository, note.at);
                 }
             }
         }
@@ -61,27 +70,38 @@ impl Purges {
 
     /// When what the row says was purged, if it was.
     pub(super) fn when(&self, instance: &str, row: &BlobRow<'_>) -> Option<Timestamp> {
-        let at = self.0.get(instance).and_then(|purged| purged.get(&row.digest)).copied();
+        let at = self.digests.get(instance).and_then(|purged| purged.get(&row.digest)).copied();
         at.filter(|at| row.created_at <= *at)
     }
 
-    fn add(&mut self, instance: &str, digest: Digest, at: Timestamp) {
-        let last = self.0.entry(instance.to_owned()).or_default().entry(digest).or_insert(at);
-        *last = (*last).max(at);
+    /// The repositories of an instance that were purged, and when last.
+    pub(super) fn repositories(&self, instance: &str) -> impl Iterator<Item = (&String, &Timestamp)> {
+        self.repositories.get(instance).into_iter().flatten()
     }
 
     async fn add_rows(&mut self, depot: &Arc<dyn Depot>, snapshot: &Snapshot) -> Result<()> {
         let Ok(file) = snapshot.table("purges") else { return Ok(()) };
-        let (Some(digest), Some(at)) = (file.table.position("digest"), file.table.position("at")) else {
+        let column = |name| file.table.position(name);
+        let (Some(digest), Some(repository), Some(at)) = (column("digest"), column("repository"), column("at")) else {
             return Ok(());
         };
+        let instance = &snapshot.instance_key;
         let path = snapshot.path(&file.file);
         let mut pages = decoded(depot.get(&path).await?, &file.table);
         while let Some(page) = pages.recv().await {
             for line in page.map_err(|error| Error::Backup(format!("{path}: {error}")))? {
-                let (Cell::Bytes(digest), Cell::Int(at)) = (&line[digest], &line[at]) else { continue };
-                if let Ok(digest) = Digest::from_bytes(digest) {
-                    self.add(&snapshot.instance_key, digest, Timestamp::from_millis(*at));
+                let Cell::Int(at) = &line[at] else { continue };
+                let at = Timestamp::from_millis(*at);
+                match (&line[digest], &line[repository]) {
+                    (Cell::Bytes(digest), _) => {
+                        if let Ok(digest) = Digest::from_bytes(digest) {
+                            latest(self.digests.entry(instance.clone()).or_default(), digest, at);
+                        }
+                    }
+                    (_, Cell::Text(repository)) => {
+                        latest(self.repositories.entry(instance.clone()).or_default(), repository.clone(), at);
+                    }
+                    _ => {}
                 }
             }
         }
@@ -89,19 +109,26 @@ impl Purges {
     }
 }
 
+fn latest<K: Ord>(known: &mut BTreeMap<K, Timestamp>, key: K, at: Timestamp) {
+    let last = known.entry(key).or_insert(at);
+    *last = (*last).max(at);
+}
+
+/// What a note says.
+pub(crate) struct Gone<'a> {
+    pub(crate) at: Timestamp,
+    pub(crate) digests: &'a [Digest],
+    pub(crate) repository: Option<&'a str>,
+}
+
 /// Leaves a note of a purge. Again is once. If a snapshot was `written` there, one must be there: otherwise this may be the empty
 /// folder that a disk is mounted at.
-pub(crate) async fn note(
-    depot: &Arc<dyn Depot>,
-    instance: &str,
-    at: Timestamp,
-    digests: &[Digest],
-    written: bool,
-) -> Result<()> {
-    if written && super::snapshot::folders(depot).await?.is_empty() {
-        return Err(Error::Backup("no snapshot is there, though some were written: is it mounted?".into()));
+pub(crate) async fn note(depot: &Arc<dyn Depot>, instance: &str, gone: &Gone<'_>, written: bool) -> Result<()> {
+    if written {
+        super::is_still_there(depot).await?;
     }
-    let note = Note { at, digests: digests.to_vec() };
+    let Gone { at, digests, repository } = gone;
+    let note = Note { at: *at, digests: digests.to_vec(), repository: repository.map(str::to_owned) };
     let text = serde_json::to_vec(&note).map_err(|error| Error::Backup(error.to_string()))?;
     let name = format!("{FOLDER}/{instance}/{}-{}.json", at.as_millis(), &Digest::sha256(&text).hex()[..16]);
     let body: ByteStream = Box::pin(stream::once(async { Ok(Bytes::from(text)) }));

@@ -3,12 +3,12 @@
 //! The order: a note that a restore has begun, bytes, their rows, every other table after those it points at, numbers moved on,
 //! and the note that it is whole. A server does not start in between; doing it again takes it up.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use wharf_db::catalog::audit::{self, Entry};
-use wharf_db::catalog::{blobs, restores};
+use wharf_db::catalog::{blobs, collection, restores};
 use wharf_db::dump::{self, Cell, Kind, Line, Table};
 use wharf_db::{Db, Durability};
 use wharf_storage::{Depot, DepotError, ObjectKey, Progress as Written, Storage};
@@ -21,7 +21,7 @@ use super::rows::decoded;
 use super::snapshot::{Snapshot, TableFile};
 use super::write::BlobRow;
 use super::{Progress, blob_name};
-use crate::collect::ask_to_purge;
+use crate::collect::{PurgedBefore, ask_to_purge};
 use crate::job::OF_THIS_SERVER;
 use crate::{Entropy, Error, Result};
 
@@ -55,8 +55,10 @@ pub struct Restored {
     pub blobs: u64,
     /// Their bytes.
     pub bytes: u64,
-    /// Blobs without their bytes: the snapshot lacks them, or they were purged after it.
+    /// Blobs without their bytes, which the snapshot lacks.
     pub missing: u64,
+    /// Blobs left out because they were purged after the snapshot.
+    pub purged: u64,
     /// Rows left out because their secret cannot be opened any more.
     pub unsealed: u64,
 }
@@ -99,24 +101,23 @@ async fn restore_noted(
         progress,
         resumed,
         purged: HashMap::new(),
-        again: BTreeMap::new(),
+        again: PurgedBefore::default(),
         done: Restored::default(),
     };
     filling.blobs().await?;
     for file in snapshot.tables.iter().filter(|file| file.table.name != "blobs") {
         filling.table(file).await?;
     }
+    filling.drop_purged().await?;
     let args = (snapshot.id.clone(), filling.again, target.clock.now());
     target.db.write(Durability::Full, args, |tx, (id, again, at)| Box::pin(end(tx, id, again, *at))).await?;
     Ok(filling.done)
 }
 
-async fn end(tx: &mut wharf_db::Tx<'_>, id: &str, again: &Again, at: Timestamp) -> Result<()> {
+async fn end(tx: &mut wharf_db::Tx<'_>, id: &str, again: &PurgedBefore, at: Timestamp) -> Result<()> {
     dump::advance(tx).await?;
     if restores::finish(tx, at).await? {
-        for (number, (digest, purged_at)) in again.iter().enumerate() {
-            ask_to_purge(tx, *digest, *purged_at, number, at).await?;
-        }
+        ask_to_purge(tx, again, at).await?;
         let entry = Entry {
             at,
             actor: "wharf".into(),
@@ -173,9 +174,6 @@ async fn begin(target: &Target, snapshot: &Snapshot) -> Result<bool> {
     bound.map(|()| resumed)
 }
 
-/// What is purged again, and when it was.
-type Again = BTreeMap<Digest, Timestamp>;
-
 struct Filling<'a> {
     target: &'a Target,
     depot: &'a Arc<dyn Depot>,
@@ -184,8 +182,8 @@ struct Filling<'a> {
     resumed: bool,
     /// Digests that were purged after the snapshot.
     purged: HashMap<Vec<u8>, Timestamp>,
-    /// Those of them that packages or the bin still name: the server takes them out, and makes its lists anew.
-    again: Again,
+    /// Those of them that packages or the bin still name, and repositories: the server takes them out, and makes its lists anew.
+    again: PurgedBefore,
     done: Restored,
 }
 
@@ -216,10 +214,25 @@ impl Filling<'_> {
                     && let Some(at) = self.purged.get(bytes)
                     && let Ok(digest) = Digest::from_bytes(bytes)
                 {
-                    self.again.insert(digest, *at);
+                    self.again.digests.insert(digest, *at);
                 }
             }
             self.insert(&file.table, lines).await?;
+        }
+        Ok(())
+    }
+
+    /// Rows of purged blobs had to be there for what points at them. Those that nothing points at go: the scrub would take their bytes
+    /// from the backup again, and the next backup would miss them.
+    async fn drop_purged(&self) -> Result<()> {
+        let named = |digest: &Digest| self.again.digests.contains_key(digest);
+        let purged: Vec<_> = self.purged.keys().filter_map(|bytes| Digest::from_bytes(bytes).ok()).collect();
+        let unnamed: Vec<_> = purged.into_iter().filter(|digest| !named(digest)).collect();
+        for step in unnamed.chunks(STEP) {
+            let dropped = self.target.db.write(Durability::Relaxed, step.to_vec(), |tx, digests| {
+                Box::pin(collection::remove_unused(tx, digests))
+            });
+            dropped.await?;
         }
         Ok(())
     }
@@ -239,6 +252,8 @@ impl Filling<'_> {
         let table = with_damage(&file.table);
         let missing: BTreeSet<_> = self.snapshot.missing.iter().map(|missing| missing.digest).collect();
         let absent = Absent { missing, purged: Purges::read(self.depot).await? };
+        let repositories = absent.purged.repositories(&self.snapshot.instance_key);
+        self.again.repositories.extend(repositories.map(|(name, at)| (name.clone(), *at)));
         let mut pages = decoded(self.depot.get(&self.snapshot.path(&file.file)).await?, &file.table);
         while let Some(page) = pages.recv().await {
             let lines = page.map_err(|error| damaged(self.snapshot, file, &error))?;
@@ -250,7 +265,8 @@ impl Filling<'_> {
                     self.purged.extend(placed.purged.map(|at| (placed.digest.to_bytes(), at)));
                     self.done.blobs += u64::from(placed.stored > 0);
                     self.done.bytes += placed.stored;
-                    self.done.missing += u64::from(placed.missing);
+                    self.done.missing += u64::from(placed.missing && placed.purged.is_none());
+                    self.done.purged += u64::from(placed.purged.is_some());
                 }
                 self.insert(&table, placed.into_iter().map(|placed| placed.line).collect()).await?;
             }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use wharf_db::Durability;
 use wharf_db::catalog::{audit, backups, events, jobs};
@@ -18,25 +19,35 @@ const PACE: Duration = Duration::from_secs(1);
 
 pub use wharf_db::catalog::backups::Backup;
 
+/// What the job is told beside the row.
+#[derive(Default, Serialize, Deserialize)]
+struct Payload {
+    /// Whether a place where snapshots were written may be empty.
+    #[serde(default)]
+    anew: bool,
+}
+
 struct Ask {
     id: i64,
     to: String,
+    payload: String,
     actor: Actor,
     at: Timestamp,
 }
 
 impl Core {
     /// Asks for a backup into `to`, which must lie where this server may write; empty means that place itself. If one is under way
-    /// there, it is that one.
+    /// there, it is that one. A place where snapshots were written and none is now is refused by the job, unless it is to begin `anew`.
     ///
     /// # Errors
     /// [`Error::Backup`] if the server may not write there; those of the database.
-    pub async fn ask_for_backup(&self, to: &str, actor: &Actor) -> Result<Backup> {
+    pub async fn ask_for_backup(&self, to: &str, anew: bool, actor: &Actor) -> Result<Backup> {
         (self.inner.depots)(to).map_err(Error::Backup)?;
         let at = self.inner.clock.now();
         // Grows with time, and fits into a number of JavaScript.
         let id = at.as_millis() * 4096 + i64::from(u16::from_le_bytes(self.inner.entropy.bytes()) & 4095);
-        let ask = Ask { id, to: to.to_owned(), actor: actor.clone(), at };
+        let payload = json!(Payload { anew }).to_string();
+        let ask = Ask { id, to: to.to_owned(), payload, actor: actor.clone(), at };
         let asked = self.inner.db.write(Durability::Full, ask, |tx, ask| Box::pin(enter(tx, ask)));
         let id = asked.await?;
         self.inner.work.notify_one();
@@ -64,7 +75,8 @@ impl Core {
     pub(crate) async fn run_backup(&self, job: &jobs::Job) -> Result<()> {
         let id: i64 = job.key.parse().map_err(|_| Error::Inconsistent(format!("{:?} is no backup", job.key)))?;
         let Some(row) = self.backup(id).await?.filter(|row| row.finished_at.is_none()) else { return Ok(()) };
-        let error = match self.back_up_to(&row).await {
+        let Payload { anew } = serde_json::from_str(&job.payload).unwrap_or_default();
+        let error = match self.back_up_to(&row, anew).await {
             Ok(snapshot) => return self.end_backup(id, Ok(snapshot)).await,
             Err(error) => error,
         };
@@ -81,8 +93,16 @@ impl Core {
         noted.await.map_err(Error::from).and(Err(error))
     }
 
-    async fn back_up_to(&self, row: &Backup) -> Result<Snapshot> {
+    async fn back_up_to(&self, row: &Backup, anew: bool) -> Result<Snapshot> {
         let depot = (self.inner.depots)(&row.destination).map_err(Error::Backup)?;
+        let written = self.backups(None, 1000).await?;
+        let written = written.iter().any(|other| other.destination == row.destination && other.snapshot.is_some());
+        if written && !anew {
+            super::is_still_there(&depot).await.map_err(|error| match error {
+                Error::Backup(problem) => Error::Backup(format!("{problem} `wharf backup --anew` begins there again")),
+                error => error,
+            })?;
+        }
         let (run, progress) = (format!("{:x}", row.id), Progress::default());
         let stopping = self.inner.stopping.lock().clone();
         let mut work = std::pin::pin!(self.back_up(&depot, &run, &progress));
@@ -141,12 +161,12 @@ impl Core {
 }
 
 async fn enter(tx: &mut wharf_db::Tx<'_>, ask: &Ask) -> Result<i64> {
-    let Ask { id, to, actor, at } = ask;
+    let Ask { id, to, payload, actor, at } = ask;
     if let Some(known) = backups::under_way(tx, to).await? {
         return Ok(known);
     }
     backups::insert(tx, *id, to, &actor.name, *at).await?;
-    jobs::enqueue(tx, BACKUP, &id.to_string(), "{}", *at, *at).await?;
+    jobs::enqueue(tx, BACKUP, &id.to_string(), payload, *at, *at).await?;
     let entry = actor.did_to_project("backup.create", "", *at);
     audit::append(tx, &audit::Entry { project: None, subject: Some(id.to_string()), ..entry }).await?;
     Ok(*id)

@@ -121,7 +121,9 @@ pub(super) async fn finish(depot: &Arc<dyn Depot>, snapshot: &Snapshot) -> Resul
 async fn check_sum(depot: &Arc<dyn Depot>, id: &str, text: &[u8]) -> Result<()> {
     let written = match depot.get(&path(id, SUM)).await {
         Err(DepotError::NotFound(_)) => return Ok(()),
-        file => rows::whole(file?, MOST).await.unwrap_or_default(),
+        file => {
+            rows::whole(file?, MOST).await.map_err(|error| DepotError::Unavailable { name: path(id, SUM), error })?
+        }
     };
     if String::from_utf8_lossy(&written).split_whitespace().next() == Some(&*Digest::sha256(text).hex()) {
         return Ok(());

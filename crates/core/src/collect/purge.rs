@@ -23,7 +23,7 @@ use super::preview::name;
 use crate::repository::Target;
 use crate::{Actor, Core, Error, Result};
 use run::Order;
-pub(crate) use run::{PURGE, ask_to_purge};
+pub(crate) use run::{PURGE, PurgedBefore, ask_to_purge};
 
 /// What is to go.
 #[derive(Debug, Clone)]

@@ -76,7 +76,9 @@ impl<'a> Turn<'a> {
             self.look(blob, damaged).await?;
         }
         if !self.doubts.is_empty() && !self.hands_out_others().await? {
-            return Err(away(&std::mem::take(&mut self.doubts)[0].problem));
+            let problem = std::mem::take(&mut self.doubts).swap_remove(0).problem;
+            let said = format!("no object can be had from the storage, among others because {problem}");
+            return Err(Error::Storage(wharf_storage::Error::Unavailable(io::Error::other(said))));
         }
         self.settle().await?;
         (self.again, self.pass) = (false, pass);
@@ -86,12 +88,12 @@ impl<'a> Turn<'a> {
     /// Whether the storage hands out what is not in doubt, or nothing else is in it.
     async fn hands_out_others(&self) -> Result<bool> {
         let args = (Vec::new(), STEP + MOST_IN_A_ROW as i64);
-        let rows = self.core.inner.db.read(&args, |tx, (after, limit)| Box::pin(scrub::blobs_after(tx, after, *limit)));
+        let rows =
+            self.core.inner.db.read(&args, |tx, (after, limit)| Box::pin(scrub::stored_after(tx, after, *limit)));
         let rows = rows.await.map_err(Error::from)?;
-        let in_doubt = |blob: &Blob| self.doubts.iter().any(|doubt| doubt.blob.digest == blob.digest);
-        let others = rows.iter().filter(|(blob, damaged)| object(blob).is_some() && !damaged && !in_doubt(blob));
+        let in_doubt = |blob: &&Blob| self.doubts.iter().any(|doubt| doubt.blob.digest == blob.digest);
         let mut alone = true;
-        for (blob, _) in others {
+        for blob in rows.iter().filter(|blob| !in_doubt(blob)) {
             alone = false;
             if self.core.can_be_read(blob).await {
                 return Ok(true);

@@ -156,7 +156,7 @@ pub async fn insert(tx: &mut Tx<'_>, blob: &Blob, at: Timestamp) -> Result<bool>
         .execute(
             "INSERT INTO blobs (digest, size, content, storage, object, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
              ON CONFLICT (digest) DO UPDATE SET content = excluded.content, storage = excluded.storage,
-               object = excluded.object, damaged_at = NULL
+               object = excluded.object, damaged_at = NULL, created_at = excluded.created_at
              WHERE blobs.damaged_at IS NOT NULL AND (excluded.content IS NOT NULL
                OR NOT EXISTS (SELECT 1 FROM manifests m WHERE m.digest = excluded.digest)
                   AND NOT EXISTS (SELECT 1 FROM bin_references r JOIN bin e ON e.id = r.bin_id
@@ -176,7 +176,8 @@ pub async fn insert_content(tx: &mut Tx<'_>, digest: &Digest, content: &[u8], at
     let size = content.len() as u64;
     tx.execute(
         "INSERT INTO blobs (digest, size, content, created_at) VALUES (?1, ?2, ?3, ?4)
-         ON CONFLICT (digest) DO UPDATE SET content = excluded.content, storage = NULL, object = NULL, damaged_at = NULL
+         ON CONFLICT (digest) DO UPDATE SET content = excluded.content, storage = NULL, object = NULL, damaged_at = NULL,
+           created_at = CASE WHEN blobs.damaged_at IS NULL THEN blobs.created_at ELSE excluded.created_at END
          WHERE blobs.content IS NULL OR blobs.damaged_at IS NOT NULL",
         &[digest, &size, &content, &at],
     )

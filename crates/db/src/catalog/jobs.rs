@@ -132,6 +132,15 @@ pub async fn heartbeat(tx: &mut Tx<'_>, id: i64, holder: &str, span: Duration) -
     Ok(tx.execute(sql, &[&id, &holder, &until]).await? > 0)
 }
 
+/// Says in the job how far its work is, for whoever takes it up.
+///
+/// # Errors
+/// Those of the database.
+pub async fn set_payload(tx: &mut Tx<'_>, id: i64, payload: &str) -> Result<()> {
+    tx.execute("UPDATE jobs SET payload = ?2 WHERE id = ?1", &[&id, &payload]).await?;
+    Ok(())
+}
+
 /// The work is done.
 ///
 /// # Errors

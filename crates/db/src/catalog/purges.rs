@@ -34,6 +34,8 @@ pub struct Candidate {
     pub digest: Digest,
     /// Where it was named.
     pub repository: i64,
+    /// Whether it was here when it was written down.
+    pub was_here: bool,
 }
 
 fn purge(row: &Row) -> Result<Purge> {
@@ -60,6 +62,44 @@ pub async fn insert(tx: &mut Tx<'_>, purge: &Purge) -> Result<()> {
     )
     .await?;
     Ok(())
+}
+
+/// The same, unless the run has it already.
+///
+/// # Errors
+/// Those of the database.
+pub async fn insert_once(tx: &mut Tx<'_>, purge: &Purge) -> Result<()> {
+    let known = match purge.digest {
+        Some(digest) => {
+            tx.query_opt("SELECT 1 FROM purges WHERE digest = ?1 AND run = ?2", &[&digest, &purge.run]).await?
+        }
+        None => {
+            let sql = "SELECT 1 FROM purges WHERE run = ?1 AND repository = ?2";
+            tx.query_opt(sql, &[&purge.run, &purge.repository]).await?
+        }
+    };
+    if known.is_none() {
+        insert(tx, purge).await?;
+    }
+    Ok(())
+}
+
+/// Whether the digest is here since before `at`.
+///
+/// # Errors
+/// Those of the database.
+pub async fn is_here(tx: &mut Tx<'_>, digest: &Digest, at: Timestamp) -> Result<bool> {
+    let sql = "SELECT 1 FROM blobs WHERE digest = ?1 AND created_at <= ?2";
+    Ok(tx.query_opt(sql, &[digest, &at]).await?.is_some())
+}
+
+/// The repositories of this name that are from before `at`, deleted or not.
+///
+/// # Errors
+/// Those of the database.
+pub async fn repositories_before(tx: &mut Tx<'_>, format: &str, name: &str, at: Timestamp) -> Result<Vec<i64>> {
+    let sql = "SELECT id FROM repositories WHERE format = ?1 AND name = ?2 AND created_at <= ?3 ORDER BY id";
+    tx.query(sql, &[&format, &name, &at]).await?.iter().map(|row| row.get(0)).collect()
 }
 
 /// Up to `limit` purges after `after`, the oldest first.
@@ -108,7 +148,8 @@ pub async fn left_of(tx: &mut Tx<'_>, run: i64) -> Result<Vec<Digest>> {
 pub async fn add_candidates(tx: &mut Tx<'_>, run: i64, repository: i64, digests: &[Digest]) -> Result<()> {
     for digest in digests {
         tx.execute(
-            "INSERT INTO purge_candidates (run, digest, repository_id) VALUES (?1, ?2, ?3)
+            "INSERT INTO purge_candidates (run, digest, repository_id, was_here)
+             VALUES (?1, ?2, ?3, CASE WHEN EXISTS (SELECT 1 FROM blobs WHERE digest = ?2) THEN 1 ELSE 0 END)
              ON CONFLICT (run, digest, repository_id) DO NOTHING",
             &[&run, digest, &repository],
         )
@@ -117,14 +158,34 @@ pub async fn add_candidates(tx: &mut Tx<'_>, run: i64, repository: i64, digests:
     Ok(())
 }
 
+/// Writes down up to `limit` digests that a repository has, after `after`: links and manifests. Gives the last one.
+///
+/// # Errors
+/// Those of the database.
+pub async fn add_held(tx: &mut Tx<'_>, run: i64, repository: i64, after: &[u8], limit: i64) -> Result<Option<Digest>> {
+    let Some(last) = held_by(tx, repository, after, limit).await?.pop() else { return Ok(None) };
+    tx.execute(
+        "INSERT INTO purge_candidates (run, digest, repository_id, was_here)
+         SELECT CAST(?1 AS BIGINT), digest, CAST(?2 AS BIGINT), 1 FROM (SELECT digest FROM blob_links WHERE repository_id = ?2 AND digest > ?3 AND digest <= ?4
+           UNION SELECT digest FROM manifests WHERE repository_id = ?2 AND digest > ?3 AND digest <= ?4) held WHERE 1 = 1
+         ON CONFLICT (run, digest, repository_id) DO NOTHING",
+        &[&run, &repository, &after, &last],
+    )
+    .await?;
+    Ok(Some(last))
+}
+
 /// What a run has to look at next, up to `limit`.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn candidates(tx: &mut Tx<'_>, run: i64, limit: i64) -> Result<Vec<Candidate>> {
-    let sql = "SELECT id, digest, repository_id FROM purge_candidates WHERE run = ?1 ORDER BY id LIMIT ?2";
-    let rows = tx.query(sql, &[&run, &limit]).await?;
-    rows.iter().map(|row| Ok(Candidate { id: row.get(0)?, digest: row.get(1)?, repository: row.get(2)? })).collect()
+    let sql = "SELECT id, digest, repository_id, was_here FROM purge_candidates WHERE run = ?1 ORDER BY id LIMIT ?2";
+    let candidate = |row: &Row| {
+        let (id, digest, repository) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        Ok(Candidate { id, digest, repository, was_here: row.get::<i64>(3)? == 1 })
+    };
+    tx.query(sql, &[&run, &limit]).await?.iter().map(candidate).collect()
 }
 
 /// These have been looked at.
@@ -184,7 +245,7 @@ pub async fn hasten(tx: &mut Tx<'_>, digest: &Digest) -> Result<u64> {
 ///
 /// # Errors
 /// Those of the database.
-pub async fn held_by(tx: &mut Tx<'_>, repository: i64, after: &[u8], limit: i64) -> Result<Vec<Digest>> {
+async fn held_by(tx: &mut Tx<'_>, repository: i64, after: &[u8], limit: i64) -> Result<Vec<Digest>> {
     let sql = "SELECT digest FROM blob_links WHERE repository_id = ?1 AND digest > ?2
                UNION SELECT digest FROM manifests WHERE repository_id = ?1 AND digest > ?2 ORDER BY digest LIMIT ?3";
     tx.query(sql, &[&repository, &after, &limit]).await?.iter().map(|row| row.get(0)).collect()

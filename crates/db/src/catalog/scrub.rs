@@ -86,6 +86,16 @@ pub async fn blobs_after(tx: &mut Tx<'_>, after: &[u8], limit: i64) -> Result<Ve
     rows.iter().map(|row| Ok((super::blobs::blob(row)?, row.get(5)?))).collect()
 }
 
+/// Up to `limit` blobs after a digest whose bytes lie in a storage, and that are not damaged.
+///
+/// # Errors
+/// Those of the database.
+pub async fn stored_after(tx: &mut Tx<'_>, after: &[u8], limit: i64) -> Result<Vec<Blob>> {
+    let sql = "SELECT digest, size, content, storage, object FROM blobs
+               WHERE digest > ?1 AND object IS NOT NULL AND damaged_at IS NULL ORDER BY digest LIMIT ?2";
+    tx.query(sql, &[&after, &limit]).await?.iter().map(super::blobs::blob).collect()
+}
+
 /// Stops a blob from being served, if it still lies where it was read. False if it does not, or was found before.
 ///
 /// # Errors

@@ -9,6 +9,8 @@ CREATE TABLE purge_candidates (
     id @id,
     run @int NOT NULL,
     digest @bytes NOT NULL,
-    repository_id @int NOT NULL
+    repository_id @int NOT NULL,
+    -- Whether it was here: what a manifest names need not be.
+    was_here @int NOT NULL
 ) @strict;
 CREATE UNIQUE INDEX purge_candidates_by_run ON purge_candidates (run, digest, repository_id);

@@ -86,6 +86,9 @@ pub(super) struct NewBackup {
     /// Where to: a folder in the server's place for backups, or that place itself if not said.
     #[serde(default)]
     to: String,
+    /// Begin again in a place where backups were written and none is now. Without it that is refused: a disk may not be mounted.
+    #[serde(default)]
+    anew: bool,
 }
 
 /// How far the scrub is.
@@ -129,7 +132,7 @@ pub(super) async fn list(ask: Ask<'_>, _: Nothing) -> Result<Json<List<Backup>>,
 }
 
 pub(super) async fn create(ask: Ask<'_>, Json(new): Json<NewBackup>) -> Result<Created<Backup>, Problem> {
-    let made = ask.core.ask_for_backup(&new.to, &ask.actor()).await.map_err(|error| match error {
+    let made = ask.core.ask_for_backup(&new.to, new.anew, &ask.actor()).await.map_err(|error| match error {
         Error::Backup(problem) => Problem::invalid(problem),
         error => error.into(),
     })?;

@@ -52,6 +52,9 @@ pub(crate) struct Args {
     /// a directory, or `s3://BUCKET/PREFIX` (`gs://`, `az://`), reached as `[backup]` or WHARF_BACKUP_… says.
     #[arg(long, value_name = "PLACE")]
     to: Option<String>,
+    /// Of a running server: begin again in a place where backups were written and none is now.
+    #[arg(long)]
+    anew: bool,
     #[command(flatten)]
     here: Here,
     #[command(subcommand)]
@@ -128,11 +131,11 @@ enum Command {
 impl Args {
     /// Does what was asked.
     pub(crate) fn run(self: Box<Self>) -> Outcome {
-        let Self { remote, to, here, command } = *self;
+        let Self { remote, to, anew, here, command } = *self;
         let output = remote.output;
         match command {
             None if here.is_given() => make(to, here, output),
-            None => ask(&remote, to.as_deref()),
+            None => ask(&remote, to.as_deref(), anew),
             Some(Command::List { place: Some(place) }) => list(output, &depot(&place)?),
             Some(Command::List { place: None }) => remote.list(Call::new("backups.list"), None, BACKUPS),
             Some(Command::Verify { place }) => verify(output, &depot(&place)?),
@@ -151,9 +154,9 @@ fn depot(place: &str) -> Outcome<Arc<dyn Depot>> {
 }
 
 /// Has the server do it, and waits.
-fn ask(remote: &Remote, to: Option<&str>) -> Outcome {
+fn ask(remote: &Remote, to: Option<&str>, anew: bool) -> Outcome {
     let done = remote.run(async |client| {
-        let made = client.send(&Call::new("backups.create").body(json!({ "to": to }))).await?;
+        let made = client.send(&Call::new("backups.create").body(json!({ "to": to, "anew": anew }))).await?;
         let Some(id) = made["id"].as_i64() else {
             return Err(Failure::new("the server did not say which backup it is"));
         };
@@ -283,7 +286,7 @@ fn verify(output: Output, depot: &Arc<dyn Depot>) -> Outcome {
         return Ok(());
     }
     Err(Failure::new(format!("{} file(s) are not as they should be:\n  {}", findings.len(), findings.join("\n  ")))
-        .hint("back up again: damaged blobs that the server still has are copied anew"))
+        .hint("back up again: damaged blobs that the server still has are copied anew; a snapshot that is damaged stays so, until `wharf backup prune` removes it"))
 }
 
 fn prune(output: Output, depot: &Arc<dyn Depot>, keep: usize) -> Outcome {
@@ -297,13 +300,15 @@ fn prune(output: Output, depot: &Arc<dyn Depot>, keep: usize) -> Outcome {
         Output::Json => out::line(serde_json::to_string_pretty(&json!({
             "snapshots": pruned.snapshots,
             "halves": pruned.halves,
+            "unreadable": pruned.unreadable,
             "blobs": pruned.blobs,
             "bytes": pruned.bytes,
         }))?),
         Output::Table => out::line(format!(
-            "removed {} snapshots, {} unfinished ones, and {} blobs of {} bytes",
+            "removed {} snapshots, {} unfinished ones, {} that cannot be read, and {} blobs of {} bytes",
             pruned.snapshots.len(),
             pruned.halves.len(),
+            pruned.unreadable.len(),
             pruned.blobs,
             pruned.bytes
         )),
@@ -324,6 +329,7 @@ fn restore(output: Output, from: &str, wanted: &offline::Wanted, here: Here) -> 
             "blobs": restored.blobs,
             "bytes": restored.bytes,
             "missing": restored.missing,
+            "purged": restored.purged,
             "unsealed": restored.unsealed,
         }))?),
         Output::Table => {
@@ -336,6 +342,9 @@ fn restore(output: Output, from: &str, wanted: &offline::Wanted, here: Here) -> 
                     "{} blobs have no bytes: they are unknown until they are pushed again",
                     restored.missing
                 ));
+            }
+            if restored.purged > 0 {
+                out::note(format!("{} blobs were left out, because they were purged after it", restored.purged));
             }
             if restored.unsealed > 0 {
                 out::note(format!("{} signing keys were left out: package indexes get new ones", restored.unsealed));

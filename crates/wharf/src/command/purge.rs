@@ -71,13 +71,20 @@ impl Args {
             "digest": digest, "repository": repository, "format": format, "force": self.force, "reason": self.reason,
         });
         let done = self.remote.run(async |client| client.send(&Call::new("purges.create").body(body)).await)?;
-        table::one(self.remote.output, &done, DONE)?;
+        let mut shown = done.clone();
+        if self.remote.output == Output::Table {
+            shown["kept"] = json!(done["kept"].as_array().map_or(0, Vec::len));
+        }
+        table::one(self.remote.output, &shown, DONE)?;
         if self.remote.output == Output::Table {
             for (field, said) in [("manifests", "these went with it:"), ("incomplete", "these indexes lack it now:")] {
                 if let Some(named) = done[field].as_array().filter(|named| !named.is_empty()) {
                     out::note(said);
                     table::many(Output::Table, named, MANIFESTS)?;
                 }
+            }
+            if ["blobs", "links", "bin", "objects"].iter().all(|field| done[field] == 0) {
+                out::note("nothing of it was here");
             }
             let tags: Vec<_> = done["tags"].as_array().into_iter().flatten().filter_map(|tag| tag.as_str()).collect();
             if !tags.is_empty() {

@@ -17,6 +17,7 @@ on_every_database! {
     a_refusal_is_a_line_of_the_project_that_it_is_about,
     a_change_that_came_to_nothing_is_written_down_too,
     a_push_that_a_tag_rule_refuses_names_the_rule,
+    what_was_malformed_is_not_repeated,
     a_mount_from_where_one_may_not_read_is_a_refusal_there,
     who_brought_a_blob_is_known,
     what_is_refused_has_the_name_that_it_has_when_it_is_done,
@@ -83,9 +84,21 @@ async fn a_push_that_a_tag_rule_refuses_names_the_rule(server: &TestServer) {
     assert_eq!((found.len(), text(&found[0], "subject")), (1, "v1"));
     assert!(text(&found[0], "detail").contains("releases"), "{}", found[0]);
     // What is about a number says which.
-    admin.post_json("/api/v1/repositories/oci/team/app/-/bin/77/restore", &serde_json::json!({})).await.assert_status(404);
+    admin
+        .post_json("/api/v1/repositories/oci/team/app/-/bin/77/restore", &serde_json::json!({}))
+        .await
+        .assert_status(404);
     let found = lines(server, "action=bin.restore").await;
     assert_eq!((text(&found[0], "outcome"), text(&found[0], "subject")), ("failed", "77"), "{found:?}");
+}
+
+async fn what_was_malformed_is_not_repeated(server: &TestServer) {
+    let path = "/api/v1/users/admin/password";
+    let request = server.admin().request(http::Method::PUT, path).header_named("content-type", "application/json");
+    let refused = request.body(r#""hunter2hunter2""#).send().await;
+    assert!(refused.status.is_client_error() && refused.text().contains("hunter2"), "{refused}");
+    let found = lines(server, "outcome=failed").await;
+    assert!(!found.is_empty() && found.iter().all(|line| !line.to_string().contains("hunter2")), "{found:?}");
 }
 
 async fn a_mount_from_where_one_may_not_read_is_a_refusal_there(server: &TestServer) {
@@ -98,6 +111,7 @@ async fn a_mount_from_where_one_may_not_read_is_a_refusal_there(server: &TestSer
     assert_eq!(found.len(), 1, "{found:?}");
     let line = &found[0];
     assert_eq!((text(line, "actor"), text(line, "action"), text(line, "digest")), ("team+ci", "blob.mount", &*digest));
+    assert_eq!(text(line, "subject"), "team/app");
 }
 
 async fn pulls_that_are_the_same_are_one_line(server: &TestServer) {

@@ -8,6 +8,7 @@ use wharf_db::{Durability, Tx};
 use wharf_types::Digest;
 
 use super::erase::Taking;
+use super::run::is_refusal;
 use super::{Broken, Order, Purged, TOLD, is_used};
 use crate::{Core, Error, Result};
 
@@ -26,16 +27,23 @@ impl Core {
         let pushed_since =
             self.inner.db.read(&args, |tx, (digest, at)| Box::pin(purges::pushed_since(tx, digest, *at)));
         // In a run that is taken up: that is not what the order is about.
+        let mut refused = Ok(());
         if !pushed_since.await.map_err(Error::from)? {
-            self.take_namers_apart(digest, force, order, purged).await?;
-            self.purge_whole(digest, order, purged).await?;
+            match self.take_namers_apart(digest, force, order, purged).await {
+                Ok(()) => self.purge_whole(digest, order, purged).await?,
+                Err(error) if is_refusal(&error) => {
+                    self.withdraw(digest, order).await?;
+                    refused = Err(error);
+                }
+                Err(error) => return Err(error),
+            }
         }
         self.finish_what_was_left(order, purged).await?;
         loop {
             let next = self.inner.db.read(&order.run, |tx, run| Box::pin(purges::candidates(tx, *run, STEP)));
             let next = next.await.map_err(Error::from)?;
             if next.is_empty() {
-                return Ok(());
+                return refused;
             }
             for candidate in &next {
                 self.purge_candidate(candidate, order, purged).await?;
@@ -57,10 +65,15 @@ impl Core {
             }
             // Pushed since it was looked: that is for whoever asked to decide again.
             if !force {
-                self.withdraw(digest, order).await?;
                 return Err(Error::PurgeBreaks(self.namers(digest).await?));
             }
             for (repository, manifest) in users {
+                let above = self.namers(&manifest).await?.into_iter().filter(|above| above.kind == "manifest");
+                for index in above {
+                    if purged.incomplete.len() < TOLD && !purged.incomplete.contains(&index) {
+                        purged.incomplete.push(index);
+                    }
+                }
                 self.write_down(&manifest, order).await?;
                 let taking = Taking { repository, manifest, at_any_rate: true, whole: false };
                 self.take_apart(taking, order, purged).await?;

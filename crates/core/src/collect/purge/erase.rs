@@ -1,7 +1,5 @@
 //! The steps of a purge, each a short transaction. References go before what they point at, rows before bytes.
 
-use std::collections::HashSet;
-
 use wharf_db::catalog::purges::Candidate;
 use wharf_db::catalog::{
     audit, bin, collection, doomed, holders, manifests, packages, purges, repositories, reviews, tags,
@@ -97,35 +95,21 @@ impl Core {
         purged: &mut Purged,
     ) -> Result<()> {
         let args = (candidates.to_vec(), order.clone());
-        let gone = self.inner.db.write(Durability::Full, args, |tx, (candidates, order)| {
-            Box::pin(async move {
-                let digests: Vec<_> = candidates.iter().map(|candidate| candidate.digest).collect();
-                let gone = collection::remove_unused(tx, &digests).await?;
-                doomed::insert(tx, &gone, BEFORE_PINS, BEFORE_PINS).await?;
-                for blob in &gone {
-                    // For restores: each of them for itself, because a backup may hold it in another place.
-                    purges::insert(tx, &order.row(Some(blob.digest), None)).await?;
-                }
-                purges::remove_candidates(tx, candidates).await?;
-                Ok::<_, Error>(gone)
-            })
-        });
-        let gone = gone.await?;
-        count(&gone, purged);
-        let digests: HashSet<_> = gone.iter().map(|blob| blob.digest).collect();
+        let erased = self
+            .inner
+            .db
+            .write(Durability::Full, args, |tx, (candidates, order)| Box::pin(erase_unused(tx, candidates, order)));
+        let (went, objects) = erased.await?;
+        purged.blobs += went.len() as u64;
+        purged.bytes += went.iter().map(|(_, size)| size).sum::<u64>();
         for candidate in candidates {
-            if digests.contains(&candidate.digest) {
+            if went.iter().any(|(digest, _)| *digest == candidate.digest) {
                 purged.lost(&candidate.digest);
             } else {
                 purged.keeps(candidate.digest);
             }
         }
-        let objects = gone.into_iter().filter_map(|blob| {
-            let (_, object) = blob.object.filter(|(storage, _)| storage == self.inner.storage.name())?;
-            let (size, digest) = (blob.size, Some(blob.digest));
-            Some(doomed::Doomed { object, size, digest, doomed_at: BEFORE_PINS, due_at: BEFORE_PINS })
-        });
-        self.remove_at_once(objects.collect(), purged).await
+        self.remove_at_once(objects, purged).await
     }
 
     /// What the storage does not remove now stays doomed and due.
@@ -143,6 +127,35 @@ impl Core {
 fn count(gone: &[collection::Gone], purged: &mut Purged) {
     purged.blobs += gone.len() as u64;
     purged.bytes += gone.iter().map(|blob| blob.size).sum::<u64>();
+}
+
+/// Gives what went, with its bytes, and the objects that are to go.
+async fn erase_unused(
+    tx: &mut Tx<'_>,
+    candidates: &[Candidate],
+    order: &Order,
+) -> Result<(Vec<(Digest, u64)>, Vec<doomed::Doomed>)> {
+    let digests: Vec<_> = candidates.iter().map(|candidate| candidate.digest).collect();
+    let gone = collection::remove_unused(tx, &digests).await?;
+    // What was never here was not purged.
+    let digests = candidates.iter().filter(|candidate| candidate.was_here).map(|candidate| candidate.digest);
+    doomed::insert(tx, &gone, BEFORE_PINS, BEFORE_PINS).await?;
+    let (mut went, mut objects) = (Vec::new(), Vec::new());
+    for digest in digests {
+        let size = gone.iter().find(|blob| blob.digest == digest).map(|blob| blob.size);
+        if size.is_none() && purges::is_here(tx, &digest, order.at).await? {
+            continue;
+        }
+        // Or the collector was here first, which is in no hurry and writes nothing down.
+        purges::hasten(tx, &digest).await?;
+        let doomed = doomed::of_digest(tx, &digest, i64::MAX).await?;
+        went.push((digest, size.or_else(|| doomed.first().map(|doomed| doomed.size)).unwrap_or_default()));
+        objects.extend(doomed);
+        // For restores: each of them for itself, because a backup may hold it in another place.
+        purges::insert_once(tx, &order.row(Some(digest), None)).await?;
+    }
+    purges::remove_candidates(tx, candidates).await?;
+    Ok((went, objects))
 }
 
 /// A manifest that is taken out of a repository.

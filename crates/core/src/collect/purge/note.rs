@@ -1,37 +1,54 @@
 //! Telling the places of backups what was purged: the machine may be lost before the next backup.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use wharf_db::catalog::{backups, purges};
 use wharf_types::Digest;
 
 use super::Order;
-use crate::{Core, Error, Result, backup};
+use crate::backup::{self, Gone};
+use crate::{Core, Error, Result};
 
+/// A place that was written to before that is told if it is there, and not waited for.
+const OF_LATE: Duration = Duration::from_secs(180 * 24 * 60 * 60);
 /// Rows of one read.
 const PAGE: i64 = 10_000;
 
 impl Core {
-    /// Says what the run took wherever this server has written backups. `None` if it has no such place.
+    /// Says what the run took wherever this server has written backups: whether all of them know, `None` if there are none, and what is
+    /// to be tried again.
     ///
     /// # Errors
-    /// [`Error::NotNoted`] with what is wrong with one of them, after all were tried; those of the database.
-    pub(super) async fn note_beside_backups(&self, order: &Order) -> Result<Option<bool>> {
-        let gone = self.gone_by(order.run).await?;
-        if gone.is_empty() {
-            return Ok(None);
+    /// Those of the database.
+    pub(super) async fn note_beside_backups(&self, order: &Order) -> Result<(Option<bool>, Option<String>)> {
+        let (gone, repository) = (self.gone_by(order.run).await?, order.repository());
+        if gone.is_empty() && repository.is_none() {
+            return Ok((None, None));
         }
-        let (mut noted, mut problem) = (None, None);
+        let (id, mut noted, mut problem) = (self.inner.instance_key.id(), None, None);
+        let said = Gone { at: order.at, digests: &gone, repository: repository.as_deref() };
         for (place, written) in self.places_of_backups().await? {
-            let Ok(depot) = (self.inner.depots)(&place) else { continue };
-            noted = Some(true);
-            let id = self.inner.instance_key.id();
-            if let Err(error) = backup::note_purge(&depot, &id, order.at, &gone, written).await {
+            let depot = match (self.inner.depots)(&place) {
+                Ok(depot) => depot,
+                Err(_) if !written => continue,
+                Err(refused) => {
+                    tracing::error!(place, refused, "a purge is not noted beside backups that were written before");
+                    noted = Some(false);
+                    continue;
+                }
+            };
+            let told = backup::note_purge(&depot, &id, &said, written).await;
+            if let Err(error) = &told {
                 tracing::error!(%error, depot = depot.place(), "a purge could not be noted beside the backups");
-                problem = Some(format!("{}: {error}", depot.place()));
+                // A place that nobody has used for long may be gone for good.
+                if written || place.is_empty() {
+                    problem = Some(error.to_string());
+                }
             }
+            noted = Some(noted.unwrap_or(true) && told.is_ok());
         }
-        problem.map_or(Ok(noted), |problem| Err(Error::NotNoted(problem)))
+        Ok((noted, problem))
     }
 
     async fn gone_by(&self, run: i64) -> Result<Vec<Digest>> {
@@ -47,12 +64,13 @@ impl Core {
         }
     }
 
-    /// Where backups of this server may lie, and whether one has been written there.
+    /// Where backups of this server may lie, and whether one was written there of late.
     async fn places_of_backups(&self) -> Result<BTreeMap<String, bool>> {
         let mut places = BTreeMap::from([(String::new(), false)]);
         let known = self.inner.db.read(&(), |tx, ()| Box::pin(backups::page(tx, i64::MAX, 1000))).await;
         for row in known.map_err(Error::from)? {
-            *places.entry(row.destination).or_default() |= row.snapshot.is_some();
+            let of_late = row.finished_at.is_some_and(|at| self.inner.clock.now().since(at) < OF_LATE);
+            *places.entry(row.destination).or_default() |= row.snapshot.is_some() && of_late;
         }
         Ok(places)
     }

@@ -22,9 +22,11 @@ impl Core {
         purged: &mut Purged,
     ) -> Result<()> {
         for &id in rows {
-            // What it has is written down before anybody may take it apart, and again when nobody can push to it any more.
-            self.write_down_held(id, order).await?;
-            self.close(id, target, order).await?;
+            if !self.close(id, target, order).await? {
+                // In the bin, whose end lets others take it apart at once: so what it has is written down before.
+                self.write_down_held(id, order).await?;
+                self.end_in_bin(id, order).await?;
+            }
             self.write_down_held(id, order).await?;
             self.destroy_repository(id, "repository purged").await?;
         }
@@ -43,29 +45,34 @@ impl Core {
         loop {
             let args = (order.run, id, after);
             let written = self.inner.db.write(Durability::Relaxed, args, |tx, (run, id, after)| {
-                Box::pin(async move {
-                    let held = purges::held_by(tx, *id, after, PAGE).await?;
-                    purges::add_candidates(tx, *run, *id, &held).await?;
-                    Ok::<_, Error>(held.last().copied())
-                })
+                Box::pin(purges::add_held(tx, *run, *id, after, PAGE))
             });
-            let Some(last) = written.await? else { return Ok(()) };
+            let written: wharf_db::Result<_> = written.await;
+            let Some(last) = written? else { return Ok(()) };
             after = last.to_bytes();
         }
     }
 
-    /// From now on it is nowhere, and no bin brings it back.
-    async fn close(&self, id: i64, target: &Target, order: &Order) -> Result<()> {
+    /// From now on it is nowhere, and no bin brings it back. False if it was deleted before.
+    async fn close(&self, id: i64, target: &Target, order: &Order) -> Result<bool> {
         let args = (id, order.at, target.clone(), self.inner.rules.doors().clone());
         let closed = self.inner.db.write(Durability::Full, args, |tx, (id, at, target, doors)| {
             Box::pin(async move {
-                for shown in doors.of_format(target.format) {
+                // The name may be another's by now: only what this takes away is reflected.
+                let closed = repositories::mark_deleted(tx, *id, *at).await?;
+                for shown in doors.of_format(target.format).filter(|_| closed) {
                     ask_to_reflect(tx, shown, (*id, &target.name), None, *at).await?;
                 }
-                repositories::mark_deleted(tx, *id, *at).await?;
-                Ok::<_, Error>(bin::end_repository(tx, *id, *at).await?)
+                Ok::<_, Error>(closed)
             })
         });
         closed.await
+    }
+
+    async fn end_in_bin(&self, id: i64, order: &Order) -> Result<()> {
+        let args = (id, order.at);
+        let ended =
+            self.inner.db.write(Durability::Full, args, |tx, (id, at)| Box::pin(bin::end_repository(tx, *id, *at)));
+        Ok(ended.await?)
     }
 }

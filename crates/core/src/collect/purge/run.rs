@@ -1,6 +1,7 @@
 //! A purge as a job: what it was told is in the job, what it has still to look at in `purge_candidates`, and what went in `purges`,
 //! each written down before what it is about goes. So it can be taken up after any step.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
@@ -24,6 +25,10 @@ pub(super) enum Goes {
     Digest {
         digest: Digest,
         force: bool,
+    },
+    /// Those that went before, with the time in milliseconds, and that a restore has brought back.
+    Again {
+        digests: Vec<(Digest, i64)>,
     },
     /// By their rows, because the name may mean another one by the time a run is taken up.
     Repository {
@@ -57,6 +62,9 @@ struct Payload {
     reason: String,
     at: i64,
     due: i64,
+    /// Whether all is gone, and only to be told.
+    #[serde(default)]
+    carried_out: bool,
 }
 
 impl Order {
@@ -67,23 +75,58 @@ impl Order {
         purges::Purge { id: 0, digest, repository, actor, reason, at: self.at, run, under_way }
     }
 
-    fn payload(&self) -> Result<String> {
+    /// What it is about, one by one.
+    fn rows(&self) -> Vec<purges::Purge> {
+        match &self.goes {
+            Goes::Digest { digest, .. } => vec![self.row(Some(*digest), None)],
+            Goes::Repository { .. } => vec![self.row(None, self.repository())],
+            Goes::Again { digests } => {
+                digests.iter().map(|(digest, at)| self.of(*digest, *at).row(Some(*digest), None)).collect()
+            }
+        }
+    }
+
+    /// The order for one of those that went before.
+    fn of(&self, digest: Digest, at: i64) -> Self {
+        let (goes, at) = (Goes::Digest { digest, force: true }, Timestamp::from_millis(at));
+        Self { run: self.run, goes, actor: self.actor.clone(), reason: self.reason.clone(), at, due: self.due }
+    }
+
+    /// The repository that goes, as `<format>/<canonical name>`.
+    pub(super) fn repository(&self) -> Option<String> {
+        match &self.goes {
+            Goes::Digest { .. } | Goes::Again { .. } => None,
+            Goes::Repository { format, name, .. } => Some(format!("{format}/{}", name.canonical())),
+        }
+    }
+
+    fn payload(&self, carried_out: bool) -> Result<String> {
         let Self { run, goes, actor, reason, at, due } = self.clone();
         let Origin { address, request_id } = actor.origin().clone();
         let (actor, credential) = (actor.name, actor.credential);
         let (at, due) = (at.as_millis(), due.as_millis());
-        let payload = Payload { run, goes, actor, credential, address, request_id, reason, at, due };
+        let payload = Payload { run, goes, actor, credential, address, request_id, reason, at, due, carried_out };
         serde_json::to_string(&payload).map_err(|error| Error::Inconsistent(error.to_string()))
     }
 
-    fn from_payload(text: &str) -> Result<Self> {
+    /// With whether it is carried out.
+    fn from_payload(text: &str) -> Result<(Self, bool)> {
         let unreadable = |error| Error::Inconsistent(format!("a purge cannot be read: {error}"));
         let payload: Payload = serde_json::from_str(text).map_err(unreadable)?;
-        let Payload { run, goes, actor, credential, address, request_id, reason, at, due } = payload;
+        let Payload { run, goes, actor, credential, address, request_id, reason, at, due, carried_out } = payload;
         let actor = Actor::absent(actor, credential, Origin { address, request_id });
         let (at, due) = (Timestamp::from_millis(at), Timestamp::from_millis(due));
-        Ok(Self { run, goes, actor, reason, at, due })
+        Ok((Self { run, goes, actor, reason, at, due }, carried_out))
     }
+}
+
+/// What is left to do when all is gone.
+#[derive(Default)]
+struct Told {
+    /// Whether the places of backups know of it; `None` if there are none.
+    noted: Option<bool>,
+    /// Why it is to be tried again.
+    problem: Option<String>,
 }
 
 impl Core {
@@ -119,7 +162,7 @@ impl Core {
 
     /// Writes the purge down, with its line in the audit log and the job that `holder` has begun, before anything goes.
     pub(super) async fn begin_purge(&self, order: &Order, holder: &str) -> Result<jobs::Job> {
-        let args = (order.clone(), order.payload()?, holder.to_owned(), self.leases().of(PURGE));
+        let args = (order.clone(), order.payload(false)?, holder.to_owned(), self.leases().of(PURGE));
         let begun = self.inner.db.write(Durability::Full, args, |tx, (order, payload, holder, span)| {
             Box::pin(async move {
                 write_down(tx, order).await?;
@@ -135,86 +178,140 @@ impl Core {
         let mut purged = Purged::default();
         let work = async {
             self.carry_out(&order, &mut purged).await?;
-            self.note_beside_backups(&order).await
+            Ok(self.tell(&order, job.id).await)
         };
         let Some(done) = self.hold(&job, &holder, work).await else { return Err(Error::PurgeGoesOn) };
-        let problem = done.as_ref().err().filter(|error| !is_refusal(error)).map(ToString::to_string);
+        let problem = match &done {
+            Ok(told) => told.problem.clone(),
+            Err(error) if is_refusal(error) => None,
+            Err(error) => Some(error.to_string()),
+        };
         if let Err(error) = self.settle(job, &holder, problem).await {
             tracing::warn!(%error, "the end of a purge was not written down: a worker looks at it again");
         }
-        purged.noted = match done {
-            Ok(noted) => noted,
-            Err(Error::NotNoted(_)) => Some(false),
-            Err(error) => return Err(error),
-        };
+        purged.noted = done?.noted;
         Ok(purged)
     }
 
-    /// Runs a job of the kind `purge`: one that was cut off, or could not be told to a place of backups.
-    pub(crate) async fn go_on_purging(&self, payload: &str) -> Result<()> {
-        let (order, mut purged) = (Order::from_payload(payload)?, Purged::default());
-        match self.carry_out(&order, &mut purged).await {
-            Err(error) if is_refusal(&error) => tracing::warn!(%error, order.reason, "a purge ended early"),
-            carried_out => carried_out?,
+    /// Runs a job of the kind `purge`: one that was cut off, or that has still somebody to tell.
+    pub(crate) async fn go_on_purging(&self, job: &jobs::Job) -> Result<()> {
+        let (order, carried_out) = Order::from_payload(&job.payload)?;
+        if !carried_out {
+            let rows = order.rows();
+            let known = self.inner.db.write(Durability::Full, rows, |tx, rows| {
+                Box::pin(async move {
+                    for row in rows {
+                        purges::insert_once(tx, row).await?;
+                    }
+                    Ok::<_, wharf_db::Error>(())
+                })
+            });
+            known.await?;
+            let mut purged = Purged::default();
+            match self.carry_out(&order, &mut purged).await {
+                Err(error) if is_refusal(&error) => tracing::error!(%error, order.reason, "a purge was given up"),
+                carried_out => carried_out?,
+            }
+            let Purged { blobs, objects, .. } = purged;
+            tracing::info!(blobs, objects, order.reason, "a purge that was cut off is carried out");
         }
-        self.note_beside_backups(&order).await?;
-        tracing::info!(
-            blobs = purged.blobs,
-            objects = purged.objects,
-            order.reason,
-            "a purge that was cut off is done"
-        );
-        Ok(())
+        self.tell(&order, job.id).await.problem.map_or(Ok(()), |problem| Err(Error::PurgeUnfinished(problem)))
     }
 
     async fn carry_out(&self, order: &Order, purged: &mut Purged) -> Result<()> {
         match &order.goes {
-            Goes::Digest { digest, force } => self.purge_digest(digest, *force, order, purged).await?,
+            Goes::Digest { digest, force } => self.purge_digest(digest, *force, order, purged).await,
+            Goes::Again { digests } => {
+                for (digest, at) in digests {
+                    self.purge_digest(digest, true, &order.of(*digest, *at), purged).await?;
+                }
+                Ok(())
+            }
             Goes::Repository { format, name, rows } => {
                 let unknown = || Error::Inconsistent(format!("the format {format} is not known here"));
                 let target = Target::new(self.format_named(format).ok_or_else(unknown)?, name.clone());
-                self.purge_repository(&target, rows, order, purged).await?;
+                self.purge_repository(&target, rows, order, purged).await
             }
         }
-        if let Err(error) = self.inner.db.wipe().await {
-            tracing::error!(%error, "what was purged may still be read in the files of the database, until its log starts anew");
+    }
+
+    /// Tells the places of backups, and empties the log of the database. What goes wrong is tried again, and nothing is taken twice.
+    async fn tell(&self, order: &Order, job: i64) -> Told {
+        match self.try_to_tell(order, job).await {
+            Ok(told) => told,
+            Err(error) => Told { noted: Some(false), problem: Some(error.to_string()) },
         }
-        Ok(())
+    }
+
+    async fn try_to_tell(&self, order: &Order, job: i64) -> Result<Told> {
+        let args = (job, order.payload(true)?);
+        let known = self
+            .inner
+            .db
+            .write(Durability::Full, args, |tx, (job, payload)| Box::pin(jobs::set_payload(tx, *job, payload)));
+        known.await.map_err(Error::from)?;
+        let mut told = Told::default();
+        // The depot that it was restored from knows.
+        if !matches!(order.goes, Goes::Again { .. }) {
+            (told.noted, told.problem) = self.note_beside_backups(order).await?;
+        }
+        if let Err(error) = self.inner.db.wipe().await {
+            tracing::error!(%error, "what was purged may still be read in the files of the database: its log is emptied later");
+            told.problem.get_or_insert(error.to_string());
+        }
+        Ok(told)
     }
 }
 
-/// Asks for what was purged at `at` to go again, because a restore has brought back what names it. `number` tells those apart that are
-/// asked for at once.
-pub(crate) async fn ask_to_purge(
-    tx: &mut Tx<'_>,
-    digest: Digest,
-    at: Timestamp,
-    number: usize,
-    now: Timestamp,
-) -> Result<()> {
-    let run = now.as_millis() * 4096 + number as i64;
-    let (goes, actor) = (Goes::Digest { digest, force: true }, Actor::system());
-    let order = Order { run, goes, actor, reason: "purged before the restore".to_owned(), at, due: now };
-    purges::insert(tx, &order.row(Some(digest), None)).await?;
-    Ok(jobs::enqueue(tx, PURGE, &run.to_string(), &order.payload()?, now, now).await?)
-}
-
 /// What trying again does not change: somebody has to decide.
-fn is_refusal(error: &Error) -> bool {
+pub(super) fn is_refusal(error: &Error) -> bool {
     matches!(error, Error::PurgeBreaks(_) | Error::PurgeIndexed { .. })
 }
 
+/// What was purged, and when.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct PurgedBefore {
+    pub(crate) digests: BTreeMap<Digest, Timestamp>,
+    /// As `<format>/<canonical name>`.
+    pub(crate) repositories: BTreeMap<String, Timestamp>,
+}
+
+/// Asks for what was purged to go again, because a restore has brought back what names it. It writes jobs only: the schema may be older
+/// than the rest.
+pub(crate) async fn ask_to_purge(tx: &mut Tx<'_>, purged: &PurgedBefore, now: Timestamp) -> Result<()> {
+    let mut wanted = Vec::new();
+    for (repository, at) in &purged.repositories {
+        let Some((format, name)) = repository.split_once('/') else { continue };
+        let rows = purges::repositories_before(tx, format, name, *at).await?;
+        if let Ok(name) = name.parse()
+            && !rows.is_empty()
+        {
+            wanted.push((Goes::Repository { format: format.to_owned(), name, rows }, *at));
+        }
+    }
+    if !purged.digests.is_empty() {
+        let digests = purged.digests.iter().map(|(digest, at)| (*digest, at.as_millis())).collect();
+        wanted.push((Goes::Again { digests }, now));
+    }
+    for ((goes, at), number) in wanted.into_iter().zip(0..) {
+        let (run, reason) = (now.as_millis() * 4096 + number, "purged before the restore".to_owned());
+        let order = Order { run, goes, actor: Actor::system(), reason, at, due: now };
+        jobs::enqueue(tx, PURGE, &run.to_string(), &order.payload(false)?, now, now).await?;
+    }
+    Ok(())
+}
+
 async fn write_down(tx: &mut Tx<'_>, order: &Order) -> Result<()> {
-    let (digest, repository) = match &order.goes {
-        Goes::Digest { digest, .. } => (Some(*digest), None),
-        Goes::Repository { format, name, .. } => (None, Some((format, name))),
+    let everywhere = || order.actor.did_to_project("content.purge", "", order.at);
+    let (digest, entry) = match &order.goes {
+        Goes::Digest { digest, .. } => (Some(*digest), audit::Entry { project: None, ..everywhere() }),
+        Goes::Again { .. } => (None, audit::Entry { project: None, ..everywhere() }),
+        Goes::Repository { name, .. } => (None, order.actor.did("content.purge", name, order.at)),
     };
-    let entry = match repository {
-        Some((_, name)) => order.actor.did("content.purge", name, order.at),
-        None => audit::Entry { project: None, ..order.actor.did_to_project("content.purge", "", order.at) },
-    };
-    let repository = repository.map(|(format, name)| format!("{format}/{}", name.canonical()));
-    purges::insert(tx, &order.row(digest, repository.clone())).await?;
+    let repository = order.repository();
+    for row in order.rows() {
+        purges::insert(tx, &row).await?;
+    }
     let detail = (!order.reason.is_empty()).then(|| order.reason.clone());
     audit::append(tx, &audit::Entry { detail, ..about(entry, None, digest) }).await?;
     let payload = serde_json::json!({ "digest": digest, "repository": repository });

@@ -27,6 +27,14 @@ async fn states(server: &TestServer) -> Vec<String> {
     items.map(|item| item["state"].as_str().expect("a state").to_owned()).collect()
 }
 
+/// Takes whatever nothing uses any more, with the bytes left for later.
+async fn let_the_collector_be_first(server: &TestServer) {
+    for _ in 0..2 {
+        server.clock().advance(Duration::from_secs(25 * 60 * 60));
+        server.core().collect(None).await.expect("a collection");
+    }
+}
+
 /// Does what is put off.
 async fn go_on(server: &TestServer) {
     server.clock().advance(Duration::from_secs(10));
@@ -55,6 +63,7 @@ async fn a_purge_of_an_image_that_was_cut_off_goes_on() {
     repository.head("manifests/all").await.assert_status(404);
     assert_eq!(states(&server).await, ["under way"]);
     step_aside(&server).await;
+    let_the_collector_be_first(&server).await;
     go_on(&server).await;
 
     assert!(states(&server).await.iter().all(|state| state == "done"));
@@ -88,14 +97,18 @@ async fn a_purge_of_a_repository_that_was_cut_off_goes_on() {
     // The name is free meanwhile, and what is pushed there now is no part of the order.
     let new = Image::new().layer("new");
     new.push(&one.client, "team/one:v1").await;
+    let_the_collector_be_first(&server).await;
     go_on(&server).await;
     one.get("manifests/v1").await.assert_status(200).assert_body(new.manifest());
     assert_objects(&server, 1).await;
 
-    let restored = server.restored(options(), folder.path()).await;
-    for gone in [format!("manifests/{}", bad.digest()), format!("blobs/{}", secret.digest)] {
-        Repository::new(&restored, "team/one").head(&gone).await.assert_status(404);
+    let restored = server.restored(options().without_workers(), folder.path()).await;
+    go_on(&restored).await;
+    // Also what another repository has of it is not in this one.
+    for gone in ["tags/list".into(), format!("blobs/{}", shared.digest), format!("blobs/{}", secret.digest)] {
+        Repository::new(&restored, "team/one").get(&gone).await.assert_status(404);
     }
+    assert_eq!(restored.count("SELECT count(*) FROM blobs WHERE damaged_at IS NOT NULL").await, 0);
     Repository::new(&restored, "team/two").get("manifests/v1").await.assert_status(200);
 }
 
@@ -135,6 +148,12 @@ async fn a_place_of_backups_that_was_away_is_told_when_it_is_back() {
     assert!(told["backups"].as_str().is_some_and(|told| told.contains("could not be noted")), "{told}");
     repository.head(&format!("blobs/{}", secret.digest)).await.assert_status(404);
     assert_eq!(states(&server).await, ["under way"]);
+    // What is written into the empty place is no copy, and would be taken for the one that is away.
+    server.admin().post_json("/api/v1/backups", &json!({})).await.assert_status(201);
+    while server.core().run_one("test").await.expect("a job") {}
+    let made = server.admin().get("/api/v1/backups?limit=1").await.assert_status(200).json();
+    let error = made["items"][0]["error"].as_str().unwrap_or_default().to_owned();
+    assert!(error.contains("is it mounted") && error.contains("--anew"), "{made}");
     if place.exists() {
         std::fs::remove_dir_all(&place).expect("to be removed");
     }
@@ -145,4 +164,19 @@ async fn a_place_of_backups_that_was_away_is_told_when_it_is_back() {
     let restored = server.restored(options().backend(Backend::Sqlite).store(Store::Memory), &place).await;
     let path = format!("/v2/team/app/blobs/{}", secret.digest);
     restored.admin().head(&path).await.assert_status(404);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_place_of_backups_that_is_to_begin_anew_does() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let place = folder.path().join("backups");
+    let server = TestServer::start(options().depot(&place).without_workers()).await;
+    Repository::new(&server, "team/app").push(&Blob::noise(7, LARGE)).await;
+    for anew in [false, true] {
+        server.admin().post_json("/api/v1/backups", &json!({ "anew": anew })).await.assert_status(201);
+        go_on(&server).await;
+        let made = server.admin().get("/api/v1/backups?limit=1").await.assert_status(200).json();
+        assert_eq!(made["items"][0]["state"], "done", "{made}");
+        std::fs::remove_dir_all(&place).expect("to be removed");
+    }
 }
