@@ -10,7 +10,7 @@ use bytes::Bytes;
 use wharf_auth::{Access, Identity, Verb};
 use wharf_db::catalog::{audit, blobs, manifests, repositories, reviews};
 use wharf_db::{Db, Durability, Subject, Tx};
-use wharf_storage::{ByteStream, ObjectKey};
+use wharf_storage::{ByteStream, FilePart, ObjectKey};
 use wharf_types::{Digest, RepoName, Timestamp};
 
 pub(crate) use checked::WrongReads;
@@ -34,6 +34,20 @@ pub struct Blob {
 impl From<blobs::Blob> for Blob {
     fn from(row: blobs::Blob) -> Self {
         Self { digest: row.digest, size: row.size, place: row.place }
+    }
+}
+
+/// Bytes that are to be handed out.
+pub enum Opened {
+    /// As they come.
+    Stream(ByteStream),
+    /// In a file of this machine, so that whoever sends them need not read them.
+    File(FilePart),
+}
+
+impl From<ByteStream> for Opened {
+    fn from(content: ByteStream) -> Self {
+        Self::Stream(content)
     }
 }
 
@@ -92,6 +106,23 @@ impl Core {
     /// [`Error::Inconsistent`] if its bytes are not where the catalog says; those of the storage.
     pub async fn open_blob(&self, blob: &Blob, range: Range<u64>) -> Result<ByteStream> {
         self.open_content(&blob.digest, blob.size, &blob.place, range).await
+    }
+
+    /// As [`Core::open_blob`], for whoever only hands it out.
+    ///
+    /// # Errors
+    /// As [`Core::open_blob`].
+    pub async fn hand_out(&self, blob: &Blob, range: Range<u64>) -> Result<Opened> {
+        let storage = &self.inner.storage;
+        if let blobs::Place::Stored { storage: name, object } = &blob.place
+            && name == storage.name()
+            && let Ok(key) = object.parse()
+            // What goes wrong goes wrong again below, and is said there.
+            && let Ok(Some(part)) = storage.file(&key, range.clone()).await
+        {
+            return Ok(Opened::File(part));
+        }
+        Ok(Opened::Stream(self.open_blob(blob, range).await?))
     }
 
     /// Where the client may fetch the blob itself, if the storage can be reached by clients and the blob is worth the way.

@@ -45,7 +45,7 @@ use wharf_types::Clock;
 pub use access::{AccessCounts, Attempt, Pull, Source};
 pub use actor::Actor;
 pub use artifact::{ArtifactForm, Description};
-pub use blob::{Blob, Mounted};
+pub use blob::{Blob, Mounted, Opened};
 pub use budget::{Room, UNCOUNTED};
 pub use collect::{
     Broken, Candidate, Collected, Collection, CollectionState, Fate, Holder, Kept, Pin, Preview, Purge, Purged, Purging,
@@ -71,7 +71,7 @@ pub use tag::{Act, RolledBack, Tag, TagMove};
 pub use tag_rule::{InvalidTagPattern, RuleError, TagPattern, TagRule};
 pub use trail::{AuditFilter, AuditKey, AuditLine, AuditOrder, AuditPage, InvalidAuditKey};
 pub use upload::Upload;
-pub use wharf_storage::{ByteStream, Depot, Space};
+pub use wharf_storage::{ByteStream, Depot, FilePart, Space};
 pub use wharf_trust::openpgp::{Algorithm as KeyAlgorithm, Certificate, Signer, Unverified, armored};
 
 /// What a [`Core`] is made of. The binary chooses the pieces.

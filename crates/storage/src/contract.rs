@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures_util::Stream;
 use wharf_types::Timestamp;
 
-use crate::ObjectKey;
+use crate::{FilePart, ObjectKey};
 
 /// Bytes on their way in or out, in chunks of any size.
 pub type ByteStream = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
@@ -146,6 +146,14 @@ pub trait Storage: Send + Sync + 'static {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Unavailable`].
     async fn read(&self, key: &ObjectKey, range: Range<u64>) -> Result<ByteStream>;
+
+    /// The range of a sealed object as a part of a file, where it lies in one of this machine and the whole range is there.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Unavailable`].
+    async fn file(&self, _key: &ObjectKey, _range: Range<u64>) -> Result<Option<FilePart>> {
+        Ok(None)
+    }
 
     /// Where the clients themselves may fetch a sealed object for the next `ttl`, with GET and without credentials. `None`: here
     /// only. That the object is there is not looked up.

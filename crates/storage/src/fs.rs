@@ -18,8 +18,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::task;
 
-use crate::{Appended, ByteStream, Error, ObjectKey, Progress, Result, Space, Storage, Stored};
+use crate::{Appended, ByteStream, Error, FilePart, ObjectKey, Progress, Result, Space, Storage, Stored};
 pub use layout::OpenError;
+pub(crate) use read::stream;
 
 /// The storage in a local folder. Only one process at a time has it open.
 #[derive(Debug)]
@@ -155,7 +156,14 @@ impl Storage for Fs {
 
     async fn read(&self, key: &ObjectKey, range: Range<u64>) -> Result<ByteStream> {
         let key = key.clone();
-        self.blocking(move |tree| read::open(tree, &key, range)).await
+        let (file, range) = self.blocking(move |tree| read::open(tree, &key, range)).await?;
+        Ok(read::stream(file, range))
+    }
+
+    async fn file(&self, key: &ObjectKey, range: Range<u64>) -> Result<Option<FilePart>> {
+        let (key, end) = (key.clone(), range.end);
+        let (file, range) = self.blocking(move |tree| read::open(tree, &key, range)).await?;
+        Ok((range.end == end).then(|| FilePart::new(file, range)))
     }
 
     async fn size(&self, key: &ObjectKey) -> Result<u64> {

@@ -11,6 +11,7 @@ mod depot;
 pub mod fs;
 mod key;
 pub mod memory;
+mod part;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod upload;
@@ -18,4 +19,5 @@ mod upload;
 pub use contract::{Appended, ByteStream, Error, Progress, Result, Space, Storage, Stored};
 pub use depot::{BucketDepot, Depot, DepotError, Entry, Folder};
 pub use key::{InvalidKey, ObjectKey};
+pub use part::FilePart;
 pub use upload::{Hashing, InvalidMidstate, Tap};

@@ -16,6 +16,7 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
 use http_body::Body as _;
 use hyper::body::Incoming;
+use wharf_core::FilePart;
 use wharf_wire::{Body, Context, Handled, empty};
 
 use crate::App;
@@ -120,7 +121,14 @@ fn finish(connection: &Connection, handled: Handled, mut record: Record, id: Hea
         connection.activity.order(Order::Retire);
     }
     let length = outbound::length(&response);
-    response.map(|body| Outbound::new(body, length, record))
+    let file = response.extensions_mut().remove::<FilePart>().filter(|part| connection.activity.files.takes(part));
+    response.map(|body| {
+        let body = Outbound::new(body, length, record);
+        match file {
+            Some(part) => body.sent_by_the_kernel(part, &connection.activity),
+            None => body,
+        }
+    })
 }
 
 /// Content comes from anybody who may push, and must not run as a page of ours.

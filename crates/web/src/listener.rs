@@ -2,6 +2,7 @@
 
 pub(crate) mod activity;
 mod connection;
+pub(crate) mod files;
 mod preface;
 mod roster;
 mod seats;

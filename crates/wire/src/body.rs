@@ -4,9 +4,10 @@ use std::io;
 
 use ::bytes::{Bytes, BytesMut};
 use futures_util::{TryStreamExt, stream};
+use http::Response;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, BodyStream, Either, Full, StreamBody};
-use wharf_core::ByteStream;
+use wharf_core::{ByteStream, Opened};
 
 /// What can go wrong while a body passes.
 pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
@@ -27,6 +28,18 @@ pub fn bytes(content: impl Into<Bytes>) -> Body {
 /// A body that is read as the client takes it.
 pub fn stream(content: ByteStream) -> Body {
     Body::Right(StreamBody::new(content.map_ok(http_body::Frame::data).map_err(BodyError::from)).boxed_unsync())
+}
+
+/// Gives an answer its content. What lies in a file is noted beside it, for a connection that can have the kernel send it.
+pub fn hand_out(response: &mut Response<Body>, content: Opened) {
+    *response.body_mut() = match content {
+        Opened::Stream(content) => stream(content),
+        Opened::File(part) => {
+            let content = stream(part.stream());
+            response.extensions_mut().insert(part);
+            content
+        }
+    };
 }
 
 /// The chunks of a request's body, trailers left out.

@@ -5,10 +5,10 @@ use std::ops::Range;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue};
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
-use wharf_core::ByteStream;
+use wharf_core::Opened;
 use wharf_types::Digest;
 
-use crate::{Body, Part, empty, is_unchanged, stream};
+use crate::{Body, Part, empty, hand_out, is_unchanged};
 
 /// Content under a digest never changes; who may read it does, so shared caches stay out.
 pub const FOR_EVER: HeaderValue = HeaderValue::from_static("private, max-age=31536000, immutable");
@@ -38,10 +38,10 @@ impl Content<'_> {
     ///
     /// # Errors
     /// [`OutOfRange`]; those of `open`.
-    pub async fn answer<E: From<OutOfRange>>(
+    pub async fn answer<E: From<OutOfRange>, O: Into<Opened>>(
         &self,
         head: &Parts,
-        open: impl AsyncFnOnce(Range<u64>) -> Result<ByteStream, E>,
+        open: impl AsyncFnOnce(Range<u64>) -> Result<O, E>,
     ) -> Result<Response<Body>, E> {
         let tag = self.digest.quoted();
         if is_unchanged(&head.headers, &tag) {
@@ -49,8 +49,11 @@ impl Content<'_> {
         }
         let part = Part::asked(head, || tag.clone(), self.size).ok_or(OutOfRange(self.size))?;
         let unread = head.method == Method::HEAD || part.range.is_empty();
-        let body = if unread { empty() } else { stream(open(part.range.clone()).await?) };
-        let mut response = self.described(&tag, part.status, body);
+        let opened = if unread { None } else { Some(open(part.range.clone()).await?) };
+        let mut response = self.described(&tag, part.status, empty());
+        if let Some(opened) = opened {
+            hand_out(&mut response, opened.into());
+        }
         let headers = response.headers_mut();
         headers.extend(HeaderValue::from_str(self.media_type).ok().map(|value| (CONTENT_TYPE, value)));
         part.describe(headers, self.size);

@@ -15,7 +15,7 @@ mod protocol;
 mod range;
 mod setup;
 
-pub use body::{Body, BodyError, ReadError, announced, bytes, chunks, empty, exactly, read_up_to, stream};
+pub use body::{Body, BodyError, ReadError, announced, bytes, chunks, empty, exactly, hand_out, read_up_to, stream};
 pub use conditional::is_unchanged;
 pub use content::{ASK_AGAIN, Content, FOR_EVER, OutOfRange};
 pub use context::Context;

@@ -42,7 +42,7 @@ impl Call<'_> {
         let media_type = if path.ends_with("deb") { "application/vnd.debian.binary-package" } else { BINARY };
         let content = Content { digest: &blob.digest, size: blob.size, media_type, caching: ASK_AGAIN };
         let response =
-            content.answer::<Error>(head, async |range| Ok(self.core.open_blob(&blob, range).await?)).await?;
+            content.answer::<Error, _>(head, async |range| Ok(self.core.hand_out(&blob, range).await?)).await?;
         if head.method == Method::GET && response.status() != StatusCode::NOT_MODIFIED {
             let (identity, action) = (self.permit.identity(), self.permit.op().name());
             let pull = Pull { identity, action, format: NAME, name, tag: Some(path), digest: blob.digest };

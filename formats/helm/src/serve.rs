@@ -54,7 +54,7 @@ impl Call<'_> {
             self.core.pulled(&pull, self.context.source());
         }
         let content = Content { digest: &blob.digest, size: blob.size, media_type, caching: ASK_AGAIN };
-        content.answer(head, async |range| Ok(self.core.open_blob(&blob, range).await?)).await
+        content.answer(head, async |range| Ok(self.core.hand_out(&blob, range).await?)).await
     }
 
     pub(crate) async fn remove(&self, name: &RepoName, path: &str) -> Result<Response<Body>, Error> {

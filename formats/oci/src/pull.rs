@@ -9,7 +9,7 @@ use http::{HeaderMap, Method, Response, StatusCode};
 use wharf_auth::Operation as _;
 use wharf_core::{Blob, Pull, Target, media};
 use wharf_types::{Digest, MediaType, Reference, RepoName};
-use wharf_wire::{Body, Part, bytes, empty, is_unchanged, stream};
+use wharf_wire::{Body, Part, bytes, empty, hand_out, is_unchanged};
 
 use crate::upload::CONTENT_DIGEST;
 use crate::{Call, Error, NAME, Op};
@@ -131,14 +131,14 @@ pub(crate) async fn blob(call: &Call<'_>, head: &Parts) -> Result<Response<Body>
     }
     let part = Part::asked(head, || digest.quoted(), blob.size);
     let part = part.ok_or(Error::RangeNotSatisfiable(blob.size))?;
-    let body = match head.method == Method::HEAD || part.range.is_empty() {
-        true => empty(),
-        false => stream(call.core.open_blob(&blob, part.range.clone()).await?),
-    };
+    let mut response = part_of(&blob, &part);
+    if head.method == Method::GET && !part.range.is_empty() {
+        hand_out(&mut response, call.core.hand_out(&blob, part.range.clone()).await?);
+    }
     if head.method == Method::GET {
         note_blob(call, name, *digest);
     }
-    Ok(part_of(&blob, &part, body))
+    Ok(response)
 }
 
 /// A line of the audit log, within a second.
@@ -161,8 +161,8 @@ fn elsewhere(digest: &Digest, location: HeaderValue) -> Response<Body> {
     response
 }
 
-fn part_of(blob: &Blob, part: &Part, body: Body) -> Response<Body> {
-    let mut response = Response::new(body);
+fn part_of(blob: &Blob, part: &Part) -> Response<Body> {
+    let mut response = Response::new(empty());
     *response.status_mut() = part.status;
     let headers = response.headers_mut();
     name_content(headers, blob.digest.quoted());

@@ -18,15 +18,20 @@ const CHUNK: usize = 256 * 1024;
 /// Chunks on their way out whose memory is taken again when they have gone: as many as an answer has in its hands.
 const OUT: usize = 2;
 
-/// Opens the object, so that its absence is known before the first byte, and reads the range as it is asked for.
-pub(super) fn open(tree: &Tree, key: &ObjectKey, range: Range<u64>) -> Result<ByteStream> {
+/// Opens the object, so that its absence is known before the first byte. Gives how much of the range is there.
+pub(super) fn open(tree: &Tree, key: &ObjectKey, range: Range<u64>) -> Result<(Arc<File>, Range<u64>)> {
     let file = File::open(tree.path(Place::Sealed(key))).map_err(|error| failure_of(key, error))?;
     let end = range.end.min(file.metadata().map_err(failure)?.len());
-    let reading = Reading { file: Arc::new(file), at: range.start, end, out: VecDeque::with_capacity(OUT) };
-    Ok(Box::pin(stream::try_unfold(reading, |mut reading| async move {
+    Ok((Arc::new(file), range.start..end))
+}
+
+/// Reads the range as it is asked for.
+pub(crate) fn stream(file: Arc<File>, range: Range<u64>) -> ByteStream {
+    let reading = Reading { file, at: range.start, end: range.end, out: VecDeque::with_capacity(OUT) };
+    Box::pin(stream::try_unfold(reading, |mut reading| async move {
         let chunk = reading.next().await?;
         Ok(chunk.map(|chunk| (chunk, reading)))
-    })))
+    }))
 }
 
 struct Reading {

@@ -2,15 +2,18 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::Response;
 use http::header::CONTENT_LENGTH;
 use http_body::{Body as _, Frame, SizeHint};
+use wharf_core::FilePart;
 use wharf_wire::{Body, BodyError};
 
 use super::record::Record;
+use crate::listener::activity::Activity;
+use crate::listener::files::Sending;
 use crate::listener::streams::Stream;
 
 /// The most that a stream of HTTP/2 is handed at once. A larger piece would be in the hands of the protocol until its last byte is
@@ -28,6 +31,8 @@ pub(crate) struct Outbound {
     length: Option<u64>,
     ended: bool,
     stream: Option<Arc<Stream>>,
+    /// What the kernel sends instead of the body.
+    file: Option<(Sending, Arc<Activity>)>,
     record: Record,
 }
 
@@ -39,7 +44,13 @@ pub(super) fn length(response: &Response<Body>) -> Option<u64> {
 
 impl Outbound {
     pub(super) fn new(body: Body, length: Option<u64>, record: Record) -> Self {
-        Self { body, rest: Bytes::new(), sent: 0, length, ended: false, stream: Stream::current(), record }
+        Self { body, rest: Bytes::new(), sent: 0, length, ended: false, stream: Stream::current(), file: None, record }
+    }
+
+    /// Has the kernel send the content of a file, which is that of the body.
+    pub(super) fn sent_by_the_kernel(mut self, part: FilePart, activity: &Arc<Activity>) -> Self {
+        self.file = Some((Sending::new(part), Arc::clone(activity)));
+        self
     }
 
     fn offer(&mut self, mut data: Bytes) -> Item {
@@ -80,6 +91,10 @@ impl http_body::Body for Outbound {
         if !self.rest.is_empty() {
             let rest = std::mem::take(&mut self.rest);
             return Poll::Ready(self.offer(rest));
+        }
+        if let Some((sending, activity)) = &mut self.file {
+            let item = ready!(sending.poll_next(&activity.files, cx));
+            return Poll::Ready(self.take(item.map(|piece| piece.map(Frame::data).map_err(BodyError::from))));
         }
         match Pin::new(&mut self.body).poll_frame(cx) {
             Poll::Ready(item) => Poll::Ready(self.take(item)),

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::task::AtomicWaker;
 
+use super::files::Files;
 use crate::config::Timeouts;
 
 /// Written by a connection's I/O and its requests, read by its driver. One timer a connection looks at it now and then, so
@@ -22,6 +23,8 @@ pub(crate) struct Activity {
     stalled_since: Moment,
     order: AtomicU8,
     driver: AtomicWaker,
+    /// What the kernel is to send.
+    pub(crate) files: Files,
 }
 
 /// What a connection was told from outside.
@@ -77,6 +80,7 @@ impl Activity {
             stalled_since: Moment::default(),
             order: AtomicU8::new(Order::GoOn as u8),
             driver: AtomicWaker::new(),
+            files: Files::default(),
         }
     }
 

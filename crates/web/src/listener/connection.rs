@@ -111,7 +111,12 @@ async fn talk(server: &Server, protocol: Protocol, transport: Transport, place: 
     let service = service_fn(move |request| answer(Arc::clone(&connection), request));
     let transport = TokioIo::new(transport);
     match protocol {
-        Protocol::Http1 => drive(server.http1.serve_connection(transport, service), place, &server.timeouts).await,
+        Protocol::Http1 => {
+            if server.tls.is_none() {
+                place.activity.files.take();
+            }
+            drive(server.http1.serve_connection(transport, service), place, &server.timeouts).await
+        }
         Protocol::Http2 => {
             place.activity.speaks_http2();
             drive(server.http2.serve_connection(transport, service), place, &server.timeouts).await

@@ -117,7 +117,13 @@ impl AsyncWrite for Transport {
         if self.lets_others_go_first(cx) {
             return Poll::Pending;
         }
-        let outcome = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        let Self { stream, activity, .. } = &mut *self;
+        let outcome = match stream {
+            Stream::Plain(socket) if !activity.files.is_empty() => {
+                activity.files.poll_send(socket, cx, &[io::IoSlice::new(bytes)])
+            }
+            stream => Pin::new(stream).poll_write(cx, bytes),
+        };
         self.note(outcome)
     }
 
@@ -129,7 +135,9 @@ impl AsyncWrite for Transport {
         if self.lets_others_go_first(cx) {
             return Poll::Pending;
         }
-        let outcome = match &mut self.stream {
+        let Self { stream, activity, .. } = &mut *self;
+        let outcome = match stream {
+            Stream::Plain(socket) if !activity.files.is_empty() => activity.files.poll_send(socket, cx, slices),
             Stream::Plain(stream) if is_small(slices) => JOINED.with_borrow_mut(|joined| {
                 joined.clear();
                 slices.iter().for_each(|slice| joined.extend_from_slice(slice));

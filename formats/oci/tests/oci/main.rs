@@ -24,6 +24,7 @@ mod copies;
 mod creation;
 mod crossings;
 mod deletion;
+mod files;
 mod hidden;
 mod history;
 mod immutable;

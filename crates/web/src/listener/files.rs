@@ -1,0 +1,142 @@
+//! Files that the kernel sends by itself: the bytes of a large answer never pass through this process.
+//!
+//! hyper writes the answer, head and body, in its order. In place of a piece of a file the body gives it a [`StandIn`], so many bytes of
+//! a region that nothing else points into, and queues the piece here; the transport tells the region by its address, and has
+//! sendfile(2) send what is queued. So nobody has to know where in hyper's buffers an answer begins or ends. Only for HTTP/1 without TLS:
+//! elsewhere bytes are framed or encrypted.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use rustix::io::Errno;
+use tokio::io::{AsyncWrite, Interest};
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+use wharf_core::FilePart;
+
+/// Bytes of one piece.
+const PIECE: usize = 2 * 1024 * 1024;
+/// Below this a copy costs less than another system call.
+const LEAST: u64 = 64 * 1024;
+
+/// The region. Nobody reads it, so it takes no memory.
+static STAND_IN: LazyLock<Bytes> = LazyLock::new(|| Bytes::from(vec![0; PIECE]));
+
+fn stands_in(bytes: &[u8]) -> bool {
+    STAND_IN.as_ptr_range().contains(&bytes.as_ptr())
+}
+
+/// The pieces that a connection has to send, in their order.
+#[derive(Debug, Default)]
+pub(crate) struct Files {
+    /// Whether the connection can send any.
+    taken: AtomicBool,
+    waiting: AtomicUsize,
+    queue: Mutex<VecDeque<FilePart>>,
+}
+
+impl Files {
+    /// The connection can send files.
+    pub(super) fn take(&self) {
+        self.taken.store(true, Relaxed);
+    }
+
+    /// Whether it is worth while for this one, and possible.
+    pub(crate) fn takes(&self, part: &FilePart) -> bool {
+        self.taken.load(Relaxed) && part.length() >= LEAST
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.load(Relaxed) == 0
+    }
+
+    fn push(&self, piece: FilePart) -> Bytes {
+        let stand_in = STAND_IN.slice(..usize::try_from(piece.length()).unwrap_or(PIECE));
+        self.queue.lock().push_back(piece);
+        self.waiting.fetch_add(1, Relaxed);
+        stand_in
+    }
+
+    /// Writes what comes first in `slices`: bytes as they are, or a piece in place of its stand-in.
+    pub(super) fn poll_send(
+        &self,
+        socket: &mut TcpStream,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let plain = slices.iter().take_while(|slice| slice.is_empty() || !stands_in(slice)).count();
+        if plain > 0 && slices[..plain].iter().any(|slice| !slice.is_empty()) {
+            return Pin::new(socket).poll_write_vectored(cx, &slices[..plain]);
+        }
+        let Some(wanted) = slices.get(plain).map(|slice| slice.len()) else { return Poll::Ready(Ok(0)) };
+        loop {
+            ready!(socket.poll_write_ready(cx))?;
+            match socket.try_io(Interest::WRITABLE, || self.send(socket, wanted)) {
+                Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
+                sent => return Poll::Ready(sent),
+            }
+        }
+    }
+
+    fn send(&self, socket: &TcpStream, wanted: usize) -> io::Result<usize> {
+        let mut queue = self.queue.lock();
+        let lost = || io::Error::other("a piece of a file that is to be sent is not there");
+        let piece = queue.front_mut().ok_or_else(lost)?;
+        let (mut at, left) = (piece.start(), usize::try_from(piece.length()).unwrap_or(PIECE));
+        // Each stand-in is one piece, or what is left of it.
+        if left != wanted {
+            return Err(lost());
+        }
+        let sent = rustix::fs::sendfile(socket, piece.file(), Some(&mut at), left).map_err(io::Error::from)?;
+        if sent == 0 {
+            return Err(Errno::IO.into());
+        }
+        piece.pass(sent);
+        if sent == left {
+            queue.pop_front();
+            self.waiting.fetch_sub(1, Relaxed);
+        }
+        Ok(sent)
+    }
+}
+
+/// A body whose bytes the kernel sends.
+pub(crate) struct Sending {
+    left: FilePart,
+    /// The piece that the disk is asked for.
+    bringing: Option<(FilePart, JoinHandle<io::Result<()>>)>,
+}
+
+impl Sending {
+    pub(crate) fn new(part: FilePart) -> Self {
+        Self { left: part, bringing: None }
+    }
+
+    /// The next stand-in; its piece waits in `files`. None at the end.
+    pub(crate) fn poll_next(&mut self, files: &Files, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
+        loop {
+            if let Some((_, bringing)) = &mut self.bringing {
+                let brought = ready!(Pin::new(bringing).poll(cx));
+                let Some((piece, _)) = self.bringing.take() else { continue };
+                let brought = brought.unwrap_or_else(|died| Err(io::Error::other(died)));
+                return Poll::Ready(Some(brought.map(|()| files.push(piece))));
+            }
+            if self.left.length() == 0 {
+                return Poll::Ready(None);
+            }
+            let piece = self.left.take(PIECE);
+            // The thread that sends serves others too, and must not wait for a disk.
+            if piece.is_in_memory() {
+                return Poll::Ready(Some(Ok(files.push(piece))));
+            }
+            let wanted = piece.clone();
+            self.bringing = Some((piece, tokio::task::spawn_blocking(move || wanted.bring())));
+        }
+    }
+}
