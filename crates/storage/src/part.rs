@@ -59,6 +59,14 @@ impl FilePart {
         crate::fs::stream(Arc::clone(&self.file), self.range.clone())
     }
 
+    /// Reads from its beginning.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn read(&self, bytes: &mut [u8]) -> io::Result<usize> {
+        Ok(rustix::io::retry_on_intr(|| pread(&self.file, &mut bytes[..], self.range.start))?)
+    }
+
     /// Whether its bytes are in memory, as far as can be told by looking at some of them. Waits for no disk.
     pub fn is_in_memory(&self) -> bool {
         let last = self.range.end.saturating_sub(1);

@@ -93,8 +93,9 @@ fn backups(noted: Option<bool>) -> &'static str {
              destroyed by hand, and whoever has pulled it has it"
         }
         Some(false) => {
-            "backups made before now still hold it, and the purge could not be noted beside all of them: the server tries until it is \
-             (`wharf job list` says what is in the way), before that a restore brings it back; whoever has pulled it has it"
+            "backups made before now still hold it, and the purge could not be noted beside all of them: before it is, a restore brings it \
+             back; `wharf purge --list` says whether the server still tries, `wharf job list` what is in the way; whoever has pulled it \
+             has it"
         }
         None => {
             "backups made before now still hold it: a restore leaves it out only if there is a later backup beside the one that it is \

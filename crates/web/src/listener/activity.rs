@@ -131,7 +131,7 @@ impl Activity {
 
     /// Bytes came in.
     pub(super) fn heard(&self) {
-        if self.requests.load(Relaxed) == 0 && self.head_since.get().is_none() {
+        if self.requests.load(Relaxed) == 0 && self.files.is_empty() && self.head_since.get().is_none() {
             self.head_since.set(self.now());
         }
     }
@@ -141,6 +141,11 @@ impl Activity {
         if self.stalled_since.get().is_none() {
             self.stalled_since.set(self.now());
         }
+    }
+
+    /// The last piece of a file that waited is sent.
+    pub(super) fn file_ends(&self) {
+        self.quiet_since.set(self.now());
     }
 
     /// Bytes went out.
@@ -167,7 +172,8 @@ impl Activity {
                 None => return Verdict::Cut("the client does not take what it asked for"),
             }
         }
-        if self.requests.load(Relaxed) > 0 {
+        // An answer is handed over when its last piece of a file is queued, and is over when that is sent.
+        if self.requests.load(Relaxed) > 0 || !self.files.is_empty() {
             return Verdict::Wait(wait);
         }
         // HTTP/2 has other frames than requests, so bytes do not mean that a head has begun.

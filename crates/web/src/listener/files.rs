@@ -25,6 +25,11 @@ const PIECE: usize = 2 * 1024 * 1024;
 /// Below this a copy costs less than another system call.
 const LEAST: u64 = 64 * 1024;
 
+/// Bytes that are copied at once where the kernel does not send them.
+const COPIED: usize = 256 * 1024;
+/// The kernel has refused to.
+static REFUSED: AtomicBool = AtomicBool::new(false);
+
 /// The region. Nobody reads it, so it takes no memory.
 static STAND_IN: LazyLock<Bytes> = LazyLock::new(|| Bytes::from(vec![0; PIECE]));
 
@@ -49,7 +54,7 @@ impl Files {
 
     /// Whether it is worth while for this one, and possible.
     pub(crate) fn takes(&self, part: &FilePart) -> bool {
-        self.taken.load(Relaxed) && part.length() >= LEAST
+        self.taken.load(Relaxed) && part.length() >= LEAST && !REFUSED.load(Relaxed)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -93,7 +98,14 @@ impl Files {
         if left != wanted {
             return Err(lost());
         }
-        let sent = rustix::fs::sendfile(socket, piece.file(), Some(&mut at), left).map_err(io::Error::from)?;
+        let sent = match rustix::fs::sendfile(socket, piece.file(), Some(&mut at), left) {
+            // Not every file system lends its pages, and not every sandbox lets one ask.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP | Errno::PERM) => {
+                REFUSED.store(true, Relaxed);
+                copy(socket, piece)?
+            }
+            sent => sent?,
+        };
         if sent == 0 {
             return Err(Errno::IO.into());
         }
@@ -104,6 +116,13 @@ impl Files {
         }
         Ok(sent)
     }
+}
+
+/// Sends the beginning of a piece by way of this process.
+fn copy(socket: &TcpStream, piece: &FilePart) -> io::Result<usize> {
+    let mut bytes = vec![0; usize::try_from(piece.length()).unwrap_or(COPIED).min(COPIED)];
+    let read = piece.read(&mut bytes)?;
+    Ok(rustix::io::write(socket, &bytes[..read])?)
 }
 
 /// A body whose bytes the kernel sends.

@@ -137,7 +137,13 @@ impl AsyncWrite for Transport {
         }
         let Self { stream, activity, .. } = &mut *self;
         let outcome = match stream {
-            Stream::Plain(socket) if !activity.files.is_empty() => activity.files.poll_send(socket, cx, slices),
+            Stream::Plain(socket) if !activity.files.is_empty() => {
+                let sent = activity.files.poll_send(socket, cx, slices);
+                if activity.files.is_empty() {
+                    activity.file_ends();
+                }
+                sent
+            }
             Stream::Plain(stream) if is_small(slices) => JOINED.with_borrow_mut(|joined| {
                 joined.clear();
                 slices.iter().for_each(|slice| joined.extend_from_slice(slice));
