@@ -27,13 +27,17 @@ struct Note {
     /// The repository that went, as `<format>/<canonical name>`.
     #[serde(default)]
     repository: Option<String>,
+    /// Its rows: the name may have been another's before.
+    #[serde(default)]
+    rows: Vec<i64>,
 }
 
 /// By the key of the instance, because several may share a depot: what was purged, and when last.
 #[derive(Debug, Default)]
 pub(super) struct Purges {
     digests: BTreeMap<String, BTreeMap<Digest, Timestamp>>,
-    repositories: BTreeMap<String, BTreeMap<String, Timestamp>>,
+    /// By their rows.
+    repositories: BTreeMap<String, BTreeMap<i64, (String, Timestamp)>>,
 }
 
 impl Purges {
@@ -56,7 +60,8 @@ impl Purges {
                     latest(purges.digests.entry(instance.name.clone()).or_default(), digest, note.at);
                 }
                 if let Some(repository) = note.repository {
-                    latest(purges.repositories.entry(instance.name.clone()).or_default(), repository, note.at);
+                    let known = purges.repositories.entry(instance.name.clone()).or_default();
+                    known.extend(note.rows.iter().map(|row| (*row, (repository.clone(), note.at))));
                 }
             }
         }
@@ -74,9 +79,9 @@ impl Purges {
         at.filter(|at| row.created_at <= *at)
     }
 
-    /// The repositories of an instance that were purged, and when last.
-    pub(super) fn repositories(&self, instance: &str) -> impl Iterator<Item = (&String, &Timestamp)> {
-        self.repositories.get(instance).into_iter().flatten()
+    /// The repositories of an instance that were purged: their rows, names and when.
+    pub(super) fn repositories(&self, instance: &str) -> BTreeMap<i64, (String, Timestamp)> {
+        self.repositories.get(instance).cloned().unwrap_or_default()
     }
 
     async fn add_rows(&mut self, depot: &Arc<dyn Depot>, snapshot: &Snapshot) -> Result<()> {
@@ -85,6 +90,8 @@ impl Purges {
         let (Some(digest), Some(repository), Some(at)) = (column("digest"), column("repository"), column("at")) else {
             return Ok(());
         };
+        // Not in those of older programs.
+        let row = column("repository_id");
         let instance = &snapshot.instance_key;
         let path = snapshot.path(&file.file);
         let mut pages = decoded(depot.get(&path).await?, &file.table);
@@ -92,14 +99,15 @@ impl Purges {
             for line in page.map_err(|error| Error::Backup(format!("{path}: {error}")))? {
                 let Cell::Int(at) = &line[at] else { continue };
                 let at = Timestamp::from_millis(*at);
-                match (&line[digest], &line[repository]) {
-                    (Cell::Bytes(digest), _) => {
+                match (&line[digest], &line[repository], row.map(|row| &line[row])) {
+                    (Cell::Bytes(digest), ..) => {
                         if let Ok(digest) = Digest::from_bytes(digest) {
                             latest(self.digests.entry(instance.clone()).or_default(), digest, at);
                         }
                     }
-                    (_, Cell::Text(repository)) => {
-                        latest(self.repositories.entry(instance.clone()).or_default(), repository.clone(), at);
+                    (_, Cell::Text(repository), Some(Cell::Int(row))) => {
+                        let known = self.repositories.entry(instance.clone()).or_default();
+                        known.insert(*row, (repository.clone(), at));
                     }
                     _ => {}
                 }
@@ -119,6 +127,7 @@ pub(crate) struct Gone<'a> {
     pub(crate) at: Timestamp,
     pub(crate) digests: &'a [Digest],
     pub(crate) repository: Option<&'a str>,
+    pub(crate) rows: &'a [i64],
 }
 
 /// Leaves a note of a purge. Again is once. If a snapshot was `written` there, one must be there: otherwise this may be the empty
@@ -127,8 +136,9 @@ pub(crate) async fn note(depot: &Arc<dyn Depot>, instance: &str, gone: &Gone<'_>
     if written {
         super::is_still_there(depot).await?;
     }
-    let Gone { at, digests, repository } = gone;
-    let note = Note { at: *at, digests: digests.to_vec(), repository: repository.map(str::to_owned) };
+    let Gone { at, digests, repository, rows } = gone;
+    let (digests, repository, rows) = (digests.to_vec(), repository.map(str::to_owned), rows.to_vec());
+    let note = Note { at: *at, digests, repository, rows };
     let text = serde_json::to_vec(&note).map_err(|error| Error::Backup(error.to_string()))?;
     let name = format!("{FOLDER}/{instance}/{}-{}.json", at.as_millis(), &Digest::sha256(&text).hex()[..16]);
     let body: ByteStream = Box::pin(stream::once(async { Ok(Bytes::from(text)) }));

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use wharf_db::catalog::audit::{self, Entry};
-use wharf_db::catalog::{blobs, collection, restores};
+use wharf_db::catalog::{blobs, restores};
 use wharf_db::dump::{self, Cell, Kind, Line, Table};
 use wharf_db::{Db, Durability};
 use wharf_storage::{Depot, DepotError, ObjectKey, Progress as Written, Storage};
@@ -229,9 +229,10 @@ impl Filling<'_> {
         let purged: Vec<_> = self.purged.keys().filter_map(|bytes| Digest::from_bytes(bytes).ok()).collect();
         let unnamed: Vec<_> = purged.into_iter().filter(|digest| !named(digest)).collect();
         for step in unnamed.chunks(STEP) {
-            let dropped = self.target.db.write(Durability::Relaxed, step.to_vec(), |tx, digests| {
-                Box::pin(collection::remove_unused(tx, digests))
-            });
+            let dropped = self
+                .target
+                .db
+                .write(Durability::Relaxed, step.to_vec(), |tx, digests| Box::pin(blobs::drop_unnamed(tx, digests)));
             dropped.await?;
         }
         Ok(())
@@ -252,8 +253,7 @@ impl Filling<'_> {
         let table = with_damage(&file.table);
         let missing: BTreeSet<_> = self.snapshot.missing.iter().map(|missing| missing.digest).collect();
         let absent = Absent { missing, purged: Purges::read(self.depot).await? };
-        let repositories = absent.purged.repositories(&self.snapshot.instance_key);
-        self.again.repositories.extend(repositories.map(|(name, at)| (name.clone(), *at)));
+        self.again.repositories = absent.purged.repositories(&self.snapshot.instance_key);
         let mut pages = decoded(self.depot.get(&self.snapshot.path(&file.file)).await?, &file.table);
         while let Some(page) = pages.recv().await {
             let lines = page.map_err(|error| damaged(self.snapshot, file, &error))?;

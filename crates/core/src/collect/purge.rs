@@ -135,7 +135,7 @@ impl Core {
         let args = (after, i64::try_from(limit).unwrap_or(i64::MAX));
         let rows = self.inner.db.read(&args, |tx, (after, limit)| Box::pin(purges::page(tx, *after, *limit))).await;
         let purge = |row: purges::Purge| {
-            let purges::Purge { id, digest, repository, actor, reason, at, under_way, run: _ } = row;
+            let purges::Purge { id, digest, repository, actor, reason, at, under_way, .. } = row;
             Purge { id, digest, repository, actor, reason, at, under_way }
         };
         Ok(rows.map_err(Error::from)?.into_iter().map(purge).collect())

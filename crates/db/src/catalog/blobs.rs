@@ -167,6 +167,22 @@ pub async fn insert(tx: &mut Tx<'_>, blob: &Blob, at: Timestamp) -> Result<bool>
     Ok(inserted > 0)
 }
 
+/// Removes rows that neither packages nor their lists name, and that nothing else may. For restores, on schemas of any age.
+///
+/// # Errors
+/// Those of the database.
+pub async fn drop_unnamed(tx: &mut Tx<'_>, digests: &[Digest]) -> Result<()> {
+    for digest in digests {
+        tx.execute(
+            "DELETE FROM blobs WHERE digest = ?1 AND NOT EXISTS (SELECT 1 FROM packages WHERE digest = ?1)
+               AND NOT EXISTS (SELECT 1 FROM generation_segments WHERE digest = ?1)",
+            &[digest],
+        )
+        .await?;
+    }
+    Ok(())
+}
+
 /// Writes bytes that are read out of their row, as manifests are. Where the same bytes came before as a blob of a storage, the
 /// row takes them over; the object is nobody's then, and the sweep removes it.
 ///

@@ -13,6 +13,8 @@ pub struct Purge {
     pub digest: Option<Digest>,
     /// the repository, as `<format>/<canonical name>`.
     pub repository: Option<String>,
+    /// with its row.
+    pub repository_id: Option<i64>,
     /// Who asked for it.
     pub actor: String,
     /// Why, as that one said.
@@ -48,6 +50,7 @@ fn purge(row: &Row) -> Result<Purge> {
         at: row.get(5)?,
         run: row.get(6)?,
         under_way: row.get::<i64>(7)? == 1,
+        repository_id: row.get(8)?,
     })
 }
 
@@ -57,31 +60,39 @@ fn purge(row: &Row) -> Result<Purge> {
 /// Those of the database.
 pub async fn insert(tx: &mut Tx<'_>, purge: &Purge) -> Result<()> {
     tx.execute(
-        "INSERT INTO purges (digest, repository, actor, reason, at, run) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        &[&purge.digest, &purge.repository, &purge.actor, &purge.reason, &purge.at, &purge.run],
+        "INSERT INTO purges (digest, repository, actor, reason, at, run, repository_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        &[
+            &purge.digest,
+            &purge.repository,
+            &purge.actor,
+            &purge.reason,
+            &purge.at,
+            &purge.run,
+            &purge.repository_id,
+        ],
     )
     .await?;
     Ok(())
 }
 
-/// The same, unless the run has it already.
+/// The same, unless the run has it already. Whether it had not.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn insert_once(tx: &mut Tx<'_>, purge: &Purge) -> Result<()> {
+pub async fn insert_once(tx: &mut Tx<'_>, purge: &Purge) -> Result<bool> {
     let known = match purge.digest {
         Some(digest) => {
             tx.query_opt("SELECT 1 FROM purges WHERE digest = ?1 AND run = ?2", &[&digest, &purge.run]).await?
         }
         None => {
-            let sql = "SELECT 1 FROM purges WHERE run = ?1 AND repository = ?2";
-            tx.query_opt(sql, &[&purge.run, &purge.repository]).await?
+            let sql = "SELECT 1 FROM purges WHERE run = ?1 AND repository_id = ?2";
+            tx.query_opt(sql, &[&purge.run, &purge.repository_id]).await?
         }
     };
     if known.is_none() {
         insert(tx, purge).await?;
     }
-    Ok(())
+    Ok(known.is_none())
 }
 
 /// Whether the digest is here since before `at`.
@@ -93,13 +104,12 @@ pub async fn is_here(tx: &mut Tx<'_>, digest: &Digest, at: Timestamp) -> Result<
     Ok(tx.query_opt(sql, &[digest, &at]).await?.is_some())
 }
 
-/// The repositories of this name that are from before `at`, deleted or not.
+/// Whether there is a repository with this row, deleted or not.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn repositories_before(tx: &mut Tx<'_>, format: &str, name: &str, at: Timestamp) -> Result<Vec<i64>> {
-    let sql = "SELECT id FROM repositories WHERE format = ?1 AND name = ?2 AND created_at <= ?3 ORDER BY id";
-    tx.query(sql, &[&format, &name, &at]).await?.iter().map(|row| row.get(0)).collect()
+pub async fn has_repository(tx: &mut Tx<'_>, id: i64) -> Result<bool> {
+    Ok(tx.query_opt("SELECT 1 FROM repositories WHERE id = ?1", &[&id]).await?.is_some())
 }
 
 /// Up to `limit` purges after `after`, the oldest first.
@@ -108,7 +118,8 @@ pub async fn repositories_before(tx: &mut Tx<'_>, format: &str, name: &str, at: 
 /// Those of the database.
 pub async fn page(tx: &mut Tx<'_>, after: i64, limit: i64) -> Result<Vec<Purge>> {
     let sql = "SELECT id, digest, repository, actor, reason, at, run,
-                 CASE WHEN EXISTS (SELECT 1 FROM jobs WHERE kind = 'purge' AND key = CAST(run AS TEXT)) THEN 1 ELSE 0 END
+                 CASE WHEN EXISTS (SELECT 1 FROM jobs WHERE kind = 'purge' AND key = CAST(run AS TEXT)) THEN 1 ELSE 0 END,
+                 repository_id
                FROM purges WHERE id > ?1 ORDER BY id LIMIT ?2";
     tx.query(sql, &[&after, &limit]).await?.iter().map(purge).collect()
 }

@@ -2,6 +2,8 @@
 
 -- What was purged by one order.
 ALTER TABLE purges ADD COLUMN run @int;
+-- The row of the repository, where it is one: its name may be another's by then.
+ALTER TABLE purges ADD COLUMN repository_id @int;
 CREATE INDEX purges_by_run ON purges (run, id) WHERE run IS NOT NULL;
 
 -- What a run has still to look at: written down before what names it goes. In the order in which it was found.

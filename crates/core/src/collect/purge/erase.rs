@@ -1,5 +1,7 @@
 //! The steps of a purge, each a short transaction. References go before what they point at, rows before bytes.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use wharf_db::catalog::purges::Candidate;
 use wharf_db::catalog::{
     audit, bin, collection, doomed, holders, manifests, packages, purges, repositories, reviews, tags,
@@ -100,12 +102,12 @@ impl Core {
             .db
             .write(Durability::Full, args, |tx, (candidates, order)| Box::pin(erase_unused(tx, candidates, order)));
         let (went, objects) = erased.await?;
-        purged.blobs += went.len() as u64;
-        purged.bytes += went.iter().map(|(_, size)| size).sum::<u64>();
+        purged.blobs += went.values().flatten().count() as u64;
+        purged.bytes += went.values().flatten().sum::<u64>();
         for candidate in candidates {
-            if went.iter().any(|(digest, _)| *digest == candidate.digest) {
+            if went.contains_key(&candidate.digest) {
                 purged.lost(&candidate.digest);
-            } else {
+            } else if candidate.was_here {
                 purged.keeps(candidate.digest);
             }
         }
@@ -129,18 +131,19 @@ fn count(gone: &[collection::Gone], purged: &mut Purged) {
     purged.bytes += gone.iter().map(|blob| blob.size).sum::<u64>();
 }
 
-/// Gives what went, with its bytes, and the objects that are to go.
+/// Gives what went, with its bytes unless it was counted before, and the objects that are to go.
 async fn erase_unused(
     tx: &mut Tx<'_>,
     candidates: &[Candidate],
     order: &Order,
-) -> Result<(Vec<(Digest, u64)>, Vec<doomed::Doomed>)> {
+) -> Result<(BTreeMap<Digest, Option<u64>>, Vec<doomed::Doomed>)> {
     let digests: Vec<_> = candidates.iter().map(|candidate| candidate.digest).collect();
     let gone = collection::remove_unused(tx, &digests).await?;
     // What was never here was not purged.
     let digests = candidates.iter().filter(|candidate| candidate.was_here).map(|candidate| candidate.digest);
+    let digests: BTreeSet<_> = digests.collect();
     doomed::insert(tx, &gone, BEFORE_PINS, BEFORE_PINS).await?;
-    let (mut went, mut objects) = (Vec::new(), Vec::new());
+    let (mut went, mut objects) = (BTreeMap::new(), Vec::new());
     for digest in digests {
         let size = gone.iter().find(|blob| blob.digest == digest).map(|blob| blob.size);
         if size.is_none() && purges::is_here(tx, &digest, order.at).await? {
@@ -149,10 +152,11 @@ async fn erase_unused(
         // Or the collector was here first, which is in no hurry and writes nothing down.
         purges::hasten(tx, &digest).await?;
         let doomed = doomed::of_digest(tx, &digest, i64::MAX).await?;
-        went.push((digest, size.or_else(|| doomed.first().map(|doomed| doomed.size)).unwrap_or_default()));
+        let size = size.or_else(|| doomed.first().map(|doomed| doomed.size)).unwrap_or_default();
         objects.extend(doomed);
         // For restores: each of them for itself, because a backup may hold it in another place.
-        purges::insert_once(tx, &order.row(Some(digest), None)).await?;
+        let first = purges::insert_once(tx, &order.row(Some(digest), None)).await?;
+        went.insert(digest, first.then_some(size));
     }
     purges::remove_candidates(tx, candidates).await?;
     Ok((went, objects))

@@ -12,6 +12,13 @@ use crate::{Core, Error, Result};
 
 /// A place that was written to before that is told if it is there, and not waited for.
 const OF_LATE: Duration = Duration::from_secs(180 * 24 * 60 * 60);
+/// What this server has done with a place of backups.
+#[derive(Default)]
+struct Use {
+    ever: bool,
+    of_late: bool,
+}
+
 /// Rows of one read.
 const PAGE: i64 = 10_000;
 
@@ -27,22 +34,23 @@ impl Core {
             return Ok((None, None));
         }
         let (id, mut noted, mut problem) = (self.inner.instance_key.id(), None, None);
-        let said = Gone { at: order.at, digests: &gone, repository: repository.as_deref() };
-        for (place, written) in self.places_of_backups().await? {
+        let said =
+            Gone { at: order.at, digests: &gone, repository: repository.as_deref(), rows: order.repository_rows() };
+        for (place, Use { ever, of_late }) in self.places_of_backups().await? {
             let depot = match (self.inner.depots)(&place) {
                 Ok(depot) => depot,
-                Err(_) if !written => continue,
+                Err(_) if !ever => continue,
                 Err(refused) => {
                     tracing::error!(place, refused, "a purge is not noted beside backups that were written before");
                     noted = Some(false);
                     continue;
                 }
             };
-            let told = backup::note_purge(&depot, &id, &said, written).await;
+            let told = backup::note_purge(&depot, &id, &said, ever).await;
             if let Err(error) = &told {
                 tracing::error!(%error, depot = depot.place(), "a purge could not be noted beside the backups");
                 // A place that nobody has used for long may be gone for good.
-                if written || place.is_empty() {
+                if of_late {
                     problem = Some(error.to_string());
                 }
             }
@@ -64,13 +72,15 @@ impl Core {
         }
     }
 
-    /// Where backups of this server may lie, and whether one was written there of late.
-    async fn places_of_backups(&self) -> Result<BTreeMap<String, bool>> {
-        let mut places = BTreeMap::from([(String::new(), false)]);
+    /// Where backups of this server may lie.
+    async fn places_of_backups(&self) -> Result<BTreeMap<String, Use>> {
+        let mut places = BTreeMap::from([(String::new(), Use::default())]);
         let known = self.inner.db.read(&(), |tx, ()| Box::pin(backups::page(tx, i64::MAX, 1000))).await;
         for row in known.map_err(Error::from)? {
             let of_late = row.finished_at.is_some_and(|at| self.inner.clock.now().since(at) < OF_LATE);
-            *places.entry(row.destination).or_default() |= row.snapshot.is_some() && of_late;
+            let used = places.entry(row.destination).or_default();
+            used.ever |= row.snapshot.is_some();
+            used.of_late |= row.snapshot.is_some() && of_late;
         }
         Ok(places)
     }

@@ -72,14 +72,17 @@ impl Order {
     pub(super) fn row(&self, digest: Option<Digest>, repository: Option<String>) -> purges::Purge {
         let (actor, reason) = (self.actor.name.clone(), self.reason.clone());
         let (run, under_way) = (Some(self.run), true);
-        purges::Purge { id: 0, digest, repository, actor, reason, at: self.at, run, under_way }
+        purges::Purge { id: 0, digest, repository, repository_id: None, actor, reason, at: self.at, run, under_way }
     }
 
     /// What it is about, one by one.
     fn rows(&self) -> Vec<purges::Purge> {
         match &self.goes {
             Goes::Digest { digest, .. } => vec![self.row(Some(*digest), None)],
-            Goes::Repository { .. } => vec![self.row(None, self.repository())],
+            Goes::Repository { rows, .. } => {
+                let row = |id: &i64| purges::Purge { repository_id: Some(*id), ..self.row(None, self.repository()) };
+                rows.iter().map(row).collect()
+            }
             Goes::Again { digests } => {
                 digests.iter().map(|(digest, at)| self.of(*digest, *at).row(Some(*digest), None)).collect()
             }
@@ -90,6 +93,14 @@ impl Order {
     fn of(&self, digest: Digest, at: i64) -> Self {
         let (goes, at) = (Goes::Digest { digest, force: true }, Timestamp::from_millis(at));
         Self { run: self.run, goes, actor: self.actor.clone(), reason: self.reason.clone(), at, due: self.due }
+    }
+
+    /// The rows of the repository that goes.
+    pub(super) fn repository_rows(&self) -> &[i64] {
+        match &self.goes {
+            Goes::Digest { .. } | Goes::Again { .. } => &[],
+            Goes::Repository { rows, .. } => rows,
+        }
     }
 
     /// The repository that goes, as `<format>/<canonical name>`.
@@ -272,21 +283,20 @@ pub(super) fn is_refusal(error: &Error) -> bool {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct PurgedBefore {
     pub(crate) digests: BTreeMap<Digest, Timestamp>,
-    /// As `<format>/<canonical name>`.
-    pub(crate) repositories: BTreeMap<String, Timestamp>,
+    /// Their rows, with `<format>/<canonical name>`.
+    pub(crate) repositories: BTreeMap<i64, (String, Timestamp)>,
 }
 
 /// Asks for what was purged to go again, because a restore has brought back what names it. It writes jobs only: the schema may be older
 /// than the rest.
 pub(crate) async fn ask_to_purge(tx: &mut Tx<'_>, purged: &PurgedBefore, now: Timestamp) -> Result<()> {
     let mut wanted = Vec::new();
-    for (repository, at) in &purged.repositories {
+    for (id, (repository, at)) in &purged.repositories {
         let Some((format, name)) = repository.split_once('/') else { continue };
-        let rows = purges::repositories_before(tx, format, name, *at).await?;
         if let Ok(name) = name.parse()
-            && !rows.is_empty()
+            && purges::has_repository(tx, *id).await?
         {
-            wanted.push((Goes::Repository { format: format.to_owned(), name, rows }, *at));
+            wanted.push((Goes::Repository { format: format.to_owned(), name, rows: vec![*id] }, *at));
         }
     }
     if !purged.digests.is_empty() {

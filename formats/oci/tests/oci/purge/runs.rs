@@ -180,3 +180,27 @@ async fn a_place_of_backups_that_is_to_begin_anew_does() {
         std::fs::remove_dir_all(&place).expect("to be removed");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_repository_that_only_had_the_name_before_comes_back_from_a_backup() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = TestServer::start(options().depot(folder.path()).without_workers()).await;
+    let admin = server.admin();
+    let good = Image::new().layer(Blob::noise(8, LARGE).content);
+    good.push(&admin, "team/app:v1").await;
+    server.back_up(folder.path()).await;
+    server.clock().advance(Duration::from_secs(1));
+    // It gets another name, and what gets its name is purged.
+    admin.delete("/api/v1/repositories/oci/team/app").await.assert_status(204);
+    let bin = admin.get("/api/v1/projects/team/bin").await.assert_status(200).json();
+    let path = format!("/api/v1/repositories/oci/team/app/-/bin/{}/restore", bin["items"][0]["id"]);
+    let back = admin.post_json(&path, &json!({ "as": "team/old" })).await;
+    assert!(back.status.is_success(), "{back}");
+    Image::new().layer(Blob::noise(9, LARGE).content).push(&admin, "team/app:v1").await;
+    purge(&server, json!({ "repository": "team/app" })).await;
+
+    let restored = server.restored(options().without_workers(), folder.path()).await;
+    go_on(&restored).await;
+    let found = Repository::new(&restored, "team/app").get("manifests/v1").await;
+    found.assert_status(200).assert_body(good.manifest());
+}
