@@ -1,6 +1,6 @@
 //! Files that the kernel sends by itself: the bytes of a large answer never pass through this process.
 //!
-//! hyper writes the answer, head and body, in its order. In place of a piece of a file the body gives it a [`StandIn`], so many bytes of
+//! hyper writes the answer, head and body, in its order. In place of a piece of a file the body gives it a stand-in, so many bytes of
 //! a region that nothing else points into, and queues the piece here; the transport tells the region by its address, and has
 //! sendfile(2) send what is queued. So nobody has to know where in hyper's buffers an answer begins or ends. Only for HTTP/1 without TLS:
 //! elsewhere bytes are framed or encrypted.
