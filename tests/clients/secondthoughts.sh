@@ -210,6 +210,6 @@ expect_no_pull drafts/leaked 1
 expect_ok wharf why "$new_digest"
 expect_said "$new_digest is not here"
 expect_ok wharf purge --list
-expect_said "$user +$new_digest .*a key was in it"
+expect_said "$user +done +$new_digest +- +a key was in it"
 expect_pull team/app latest "$old_digest" "$old"
 expect_pull team/rescued 1.0 "$old_digest" "$old"

@@ -228,6 +228,18 @@ impl Core {
     }
 }
 
+/// The least number of a run that is asked for at this time: numbers grow with it, and fit into one of JavaScript.
+pub(crate) fn first_run(at: Timestamp) -> i64 {
+    at.as_millis() * 4096
+}
+
+impl crate::Inner {
+    /// A number for a run; two that are asked for at once are told apart.
+    pub(crate) fn new_run(&self, at: Timestamp) -> i64 {
+        first_run(at) + i64::from(u16::from_le_bytes(self.entropy.bytes()) & 4095)
+    }
+}
+
 /// What a job is about, for people: its key is for machines.
 fn subject(job: &jobs::Job) -> String {
     let told = match job.kind.as_str() {

@@ -5,7 +5,7 @@ use std::io::{self, IoSliceMut};
 use std::ops::Range;
 use std::sync::Arc;
 
-use rustix::io::{Errno, ReadWriteFlags, pread, preadv2};
+use rustix::io::{ReadWriteFlags, pread, preadv2};
 
 use crate::ByteStream;
 
@@ -72,12 +72,8 @@ impl FilePart {
         let last = self.range.end.saturating_sub(1);
         self.range.clone().step_by(STRIDE).chain(std::iter::once(last)).all(|at| {
             let mut byte = [0];
-            loop {
-                match preadv2(&self.file, &mut [IoSliceMut::new(&mut byte)], at, ReadWriteFlags::NOWAIT) {
-                    Err(Errno::INTR) => {}
-                    read => return read == Ok(1),
-                }
-            }
+            let mut byte = [IoSliceMut::new(&mut byte)];
+            rustix::io::retry_on_intr(|| preadv2(&self.file, &mut byte, at, ReadWriteFlags::NOWAIT)) == Ok(1)
         })
     }
 
@@ -86,13 +82,11 @@ impl FilePart {
     /// # Errors
     /// Those of the disk.
     pub fn bring(&self) -> io::Result<()> {
-        let (mut at, mut scratch) = (self.range.start, vec![0; STRIDE]);
-        while at < self.range.end {
-            match pread(&self.file, &mut scratch[..], at) {
-                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Ok(read) => at += read as u64,
-                Err(Errno::INTR) => {}
-                Err(errno) => return Err(errno.into()),
+        let (mut left, mut scratch) = (self.clone(), vec![0; STRIDE]);
+        while left.length() > 0 {
+            match left.read(&mut scratch)? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                read => left.pass(read),
             }
         }
         Ok(())

@@ -114,7 +114,7 @@ impl Api {
         match run(Ask { permit, core, context, formats: &self.formats, content_type }, body).await {
             Ok(reply) => Ok(reply.respond(context)),
             Err(problem) => {
-                core.failed(attempt.as_ref(), problem.status().as_u16(), problem.detail(), context.source());
+                core.failed(attempt.as_ref(), problem.status().as_u16(), &problem.detail(), context.source());
                 Err(problem)
             }
         }

@@ -157,7 +157,7 @@ impl<P: Protocol> Door for Mounted<P> {
             Err(error) => {
                 let response = error.respond(context);
                 let status = response.status().as_u16();
-                core.failed(attempt.as_ref(), status, &error.to_string(), context.source());
+                core.failed(attempt.as_ref(), status, &error, context.source());
                 (response, error.log())
             }
         };

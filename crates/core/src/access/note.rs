@@ -1,5 +1,7 @@
 //! What is noted: sign-ins, refusals, pulls, reads of what administrators read, and changes that came to nothing.
 
+use std::fmt::Display;
+
 use wharf_auth::{Access, Identity, Operation, Origin, Permit, Presented, Refused, Rejected, ServerVerb, Verb};
 use wharf_types::{Digest, FormatName, RepoName};
 
@@ -104,11 +106,12 @@ impl Core {
     }
 
     /// Notes that a change that was tried came to nothing, and what the client was told of it.
-    pub fn failed(&self, attempt: Option<&Attempt>, status: u16, why: &str, source: Source<'_>) {
+    pub fn failed(&self, attempt: Option<&Attempt>, status: u16, why: &dyn Display, source: Source<'_>) {
         if let Some(attempt) = attempt {
             // What was malformed may hold secrets, and says what it holds; what is ours to mend is told elsewhere.
             let tells = [403, 404, 409, 410].contains(&status);
-            self.note(&attempt.failed(status, if tells { why } else { "" }, source));
+            let why = if tells { why.to_string() } else { String::new() };
+            self.note(&attempt.failed(status, &why, source));
         }
     }
 

@@ -1,5 +1,6 @@
 //! Backups as jobs: asked for by an administrator, done by whichever server takes the job, seen by everybody who may.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -44,8 +45,7 @@ impl Core {
     pub async fn ask_for_backup(&self, to: &str, anew: bool, actor: &Actor) -> Result<Backup> {
         (self.inner.depots)(to).map_err(Error::Backup)?;
         let at = self.inner.clock.now();
-        // Grows with time, and fits into a number of JavaScript.
-        let id = at.as_millis() * 4096 + i64::from(u16::from_le_bytes(self.inner.entropy.bytes()) & 4095);
+        let id = self.inner.new_run(at);
         let payload = json!(Payload { anew }).to_string();
         let ask = Ask { id, to: to.to_owned(), payload, actor: actor.clone(), at };
         let asked = self.inner.db.write(Durability::Full, ask, |tx, ask| Box::pin(enter(tx, ask)));
@@ -69,6 +69,12 @@ impl Core {
     pub async fn backups(&self, before: Option<i64>, limit: usize) -> Result<Vec<Backup>> {
         let args = (before.unwrap_or(i64::MAX), i64::try_from(limit).unwrap_or(i64::MAX));
         Ok(self.inner.db.read(&args, |tx, (before, limit)| Box::pin(backups::page(tx, *before, *limit))).await?)
+    }
+
+    /// Where backups were to go, and when one was last whole there.
+    pub(crate) async fn places_of_backups(&self) -> Result<BTreeMap<String, Option<Timestamp>>> {
+        let places: wharf_db::Result<_> = self.inner.db.read(&(), |tx, ()| Box::pin(backups::places(tx))).await;
+        Ok(places?.into_iter().collect())
     }
 
     /// Does the job.
@@ -95,8 +101,7 @@ impl Core {
 
     async fn back_up_to(&self, row: &Backup, anew: bool) -> Result<Snapshot> {
         let depot = (self.inner.depots)(&row.destination).map_err(Error::Backup)?;
-        let written = self.backups(None, 1000).await?;
-        let written = written.iter().any(|other| other.destination == row.destination && other.snapshot.is_some());
+        let written = self.places_of_backups().await?.get(&row.destination).is_some_and(Option::is_some);
         if written && !anew {
             super::is_still_there(&depot).await.map_err(|error| match error {
                 Error::Backup(problem) => Error::Backup(format!("{problem} `wharf backup --anew` begins there again")),

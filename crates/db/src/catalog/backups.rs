@@ -101,6 +101,15 @@ pub async fn under_way(tx: &mut Tx<'_>, destination: &str) -> Result<Option<i64>
     tx.query_opt(sql, &[&destination]).await?.map(|row| row.get(0)).transpose()
 }
 
+/// Where they were to go, and when one was last whole there.
+///
+/// # Errors
+/// Those of the database.
+pub async fn places(tx: &mut Tx<'_>) -> Result<Vec<(String, Option<Timestamp>)>> {
+    let sql = "SELECT destination, max(CASE WHEN snapshot IS NOT NULL THEN finished_at END) FROM backups GROUP BY destination";
+    tx.query(sql, &[]).await?.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+}
+
 /// One of them.
 ///
 /// # Errors

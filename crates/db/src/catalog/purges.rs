@@ -95,13 +95,13 @@ pub async fn insert_once(tx: &mut Tx<'_>, purge: &Purge) -> Result<bool> {
     Ok(known.is_none())
 }
 
-/// Whether the digest is here since before `at`.
+/// When the digest came, or came back, if it is here.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn is_here(tx: &mut Tx<'_>, digest: &Digest, at: Timestamp) -> Result<bool> {
-    let sql = "SELECT 1 FROM blobs WHERE digest = ?1 AND created_at <= ?2";
-    Ok(tx.query_opt(sql, &[digest, &at]).await?.is_some())
+pub async fn came_at(tx: &mut Tx<'_>, digest: &Digest) -> Result<Option<Timestamp>> {
+    let row = tx.query_opt("SELECT created_at FROM blobs WHERE digest = ?1", &[digest]).await?;
+    row.map(|row| row.get(0)).transpose()
 }
 
 /// Whether there is a repository with this row, deleted or not.
@@ -133,23 +133,14 @@ pub async fn digests_of(tx: &mut Tx<'_>, run: i64, after: i64, limit: i64) -> Re
     tx.query(sql, &[&run, &after, &limit]).await?.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
 }
 
-/// Whether the digest came, or came back, after `at`.
+/// The digests of a run that are still here from before it, because it was cut off, and when each was purged.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn pushed_since(tx: &mut Tx<'_>, digest: &Digest, at: Timestamp) -> Result<bool> {
-    let sql = "SELECT 1 FROM blobs WHERE digest = ?1 AND created_at > ?2";
-    Ok(tx.query_opt(sql, &[digest, &at]).await?.is_some())
-}
-
-/// The digests of a run that are still here from before it, because it was cut off.
-///
-/// # Errors
-/// Those of the database.
-pub async fn left_of(tx: &mut Tx<'_>, run: i64) -> Result<Vec<Digest>> {
-    let sql = "SELECT p.digest FROM purges p JOIN blobs b ON b.digest = p.digest
+pub async fn left_of(tx: &mut Tx<'_>, run: i64) -> Result<Vec<(Digest, Timestamp)>> {
+    let sql = "SELECT p.digest, p.at FROM purges p JOIN blobs b ON b.digest = p.digest
                WHERE p.run = ?1 AND b.created_at <= p.at ORDER BY p.id";
-    tx.query(sql, &[&run]).await?.iter().map(|row| row.get(0)).collect()
+    tx.query(sql, &[&run]).await?.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
 }
 
 /// Writes down what a run has to look at. Twice is once.

@@ -76,7 +76,7 @@ impl Files {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let plain = slices.iter().take_while(|slice| slice.is_empty() || !stands_in(slice)).count();
-        if plain > 0 && slices[..plain].iter().any(|slice| !slice.is_empty()) {
+        if slices[..plain].iter().any(|slice| !slice.is_empty()) {
             return Pin::new(socket).poll_write_vectored(cx, &slices[..plain]);
         }
         let Some(wanted) = slices.get(plain).map(|slice| slice.len()) else { return Poll::Ready(Ok(0)) };

@@ -114,16 +114,13 @@ impl AsyncRead for Transport {
 
 impl AsyncWrite for Transport {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if !self.activity.files.is_empty() {
+            return self.poll_write_vectored(cx, &[io::IoSlice::new(bytes)]);
+        }
         if self.lets_others_go_first(cx) {
             return Poll::Pending;
         }
-        let Self { stream, activity, .. } = &mut *self;
-        let outcome = match stream {
-            Stream::Plain(socket) if !activity.files.is_empty() => {
-                activity.files.poll_send(socket, cx, &[io::IoSlice::new(bytes)])
-            }
-            stream => Pin::new(stream).poll_write(cx, bytes),
-        };
+        let outcome = Pin::new(&mut self.stream).poll_write(cx, bytes);
         self.note(outcome)
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use wharf_db::catalog::purges::Candidate;
 use wharf_db::catalog::{holders, purges};
 use wharf_db::{Durability, Tx};
-use wharf_types::Digest;
+use wharf_types::{Digest, Timestamp};
 
 use super::erase::Taking;
 use super::run::is_refusal;
@@ -16,6 +16,10 @@ use crate::{Core, Error, Result};
 const STEP: i64 = 64;
 
 impl Core {
+    /// Purges the digest. What it named is written down for [`Core::purge_candidates`].
+    ///
+    /// # Errors
+    /// A refusal, which leaves the digest here, and those of the catalog and the storage.
     pub(super) async fn purge_digest(
         &self,
         digest: &Digest,
@@ -23,27 +27,33 @@ impl Core {
         order: &Order,
         purged: &mut Purged,
     ) -> Result<()> {
-        let args = (*digest, order.at);
-        let pushed_since =
-            self.inner.db.read(&args, |tx, (digest, at)| Box::pin(purges::pushed_since(tx, digest, *at)));
+        let came = self.inner.db.read(digest, |tx, digest| Box::pin(purges::came_at(tx, digest)));
         // In a run that is taken up: that is not what the order is about.
-        let mut refused = Ok(());
-        if !pushed_since.await.map_err(Error::from)? {
-            match self.take_namers_apart(digest, force, order, purged).await {
-                Ok(()) => self.purge_whole(digest, order, purged).await?,
-                Err(error) if is_refusal(&error) => {
-                    self.withdraw(digest, order).await?;
-                    refused = Err(error);
-                }
-                Err(error) => return Err(error),
-            }
+        if came.await.map_err(Error::from)?.is_some_and(|came| came > order.at) {
+            return Ok(());
         }
-        self.finish_what_was_left(order, purged).await?;
+        match self.take_namers_apart(digest, force, order, purged).await {
+            Ok(()) => self.purge_whole(digest, order, purged).await,
+            Err(error) if is_refusal(&error) => {
+                self.withdraw(digest, order.at).await?;
+                Err(error)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Looks at what the run has written down: what an earlier try came no further with, and what purged manifests named.
+    pub(super) async fn purge_candidates(&self, order: &Order, purged: &mut Purged) -> Result<()> {
+        let left = self.inner.db.read(&order.run, |tx, run| Box::pin(purges::left_of(tx, *run)));
+        for (digest, at) in left.await.map_err(Error::from)? {
+            self.erase(&digest, order, purged).await?;
+            self.withdraw(&digest, at).await?;
+        }
         loop {
             let next = self.inner.db.read(&order.run, |tx, run| Box::pin(purges::candidates(tx, *run, STEP)));
             let next = next.await.map_err(Error::from)?;
             if next.is_empty() {
-                return refused;
+                return Ok(());
             }
             for candidate in &next {
                 self.purge_candidate(candidate, order, purged).await?;
@@ -79,7 +89,7 @@ impl Core {
                 self.take_apart(taking, order, purged).await?;
                 self.erase(&manifest, order, purged).await?;
                 // It stays while another repository has it, whose turn is to come.
-                self.withdraw(&manifest, order).await?;
+                self.withdraw(&manifest, order.at).await?;
             }
         }
     }
@@ -91,18 +101,8 @@ impl Core {
             self.take_apart(taking, order, purged).await?;
         }
         self.erase(digest, order, purged).await?;
-        if self.withdraw(digest, order).await? {
+        if self.withdraw(digest, order.at).await? {
             tracing::warn!(%digest, "what was to be purged is still here, because something has come to use it");
-        }
-        Ok(())
-    }
-
-    /// What an earlier try of the run had written down, and come no further with.
-    async fn finish_what_was_left(&self, order: &Order, purged: &mut Purged) -> Result<()> {
-        let left = self.inner.db.read(&order.run, |tx, run| Box::pin(purges::left_of(tx, *run)));
-        for digest in left.await.map_err(Error::from)? {
-            self.erase(&digest, order, purged).await?;
-            self.withdraw(&digest, order).await?;
         }
         Ok(())
     }
@@ -146,14 +146,14 @@ impl Core {
     async fn write_down(&self, digest: &Digest, order: &Order) -> Result<()> {
         let args = (*digest, order.clone());
         let written = self.inner.db.write(Durability::Full, args, |tx, (digest, order)| {
-            Box::pin(async move { purges::insert(tx, &order.row(Some(*digest), None)).await.map_err(Error::from) })
+            Box::pin(async move { purges::insert_once(tx, &order.row(Some(*digest), None)).await.map_err(Error::from) })
         });
-        written.await
+        written.await.map(drop)
     }
 
     /// A purge that did not happen must not be heard of by a restore. True if it did not.
-    async fn withdraw(&self, digest: &Digest, order: &Order) -> Result<bool> {
-        let args = (*digest, order.at);
+    async fn withdraw(&self, digest: &Digest, at: Timestamp) -> Result<bool> {
+        let args = (*digest, at);
         let withdrawn =
             self.inner.db.write(Durability::Full, args, |tx, (digest, at)| Box::pin(purges::withdraw(tx, digest, *at)));
         Ok(withdrawn.await?)

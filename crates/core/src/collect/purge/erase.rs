@@ -146,7 +146,7 @@ async fn erase_unused(
     let (mut went, mut objects) = (BTreeMap::new(), Vec::new());
     for digest in digests {
         let size = gone.iter().find(|blob| blob.digest == digest).map(|blob| blob.size);
-        if size.is_none() && purges::is_here(tx, &digest, order.at).await? {
+        if size.is_none() && purges::came_at(tx, &digest).await?.is_some_and(|came| came <= order.at) {
             continue;
         }
         // Or the collector was here first, which is in no hurry and writes nothing down.

@@ -1,9 +1,8 @@
 //! Telling the places of backups what was purged: the machine may be lost before the next backup.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use wharf_db::catalog::{backups, purges};
+use wharf_db::catalog::purges;
 use wharf_types::Digest;
 
 use super::Order;
@@ -12,13 +11,6 @@ use crate::{Core, Error, Result};
 
 /// A place that was written to before that is told if it is there, and not waited for.
 const OF_LATE: Duration = Duration::from_secs(180 * 24 * 60 * 60);
-/// What this server has done with a place of backups.
-#[derive(Default)]
-struct Use {
-    ever: bool,
-    of_late: bool,
-}
-
 /// Rows of one read.
 const PAGE: i64 = 10_000;
 
@@ -36,21 +28,23 @@ impl Core {
         let (id, mut noted, mut problem) = (self.inner.instance_key.id(), None, None);
         let said =
             Gone { at: order.at, digests: &gone, repository: repository.as_deref(), rows: order.repository_rows() };
-        for (place, Use { ever, of_late }) in self.places_of_backups().await? {
+        let mut places = self.places_of_backups().await?;
+        places.entry(String::new()).or_default();
+        for (place, last) in places {
             let depot = match (self.inner.depots)(&place) {
                 Ok(depot) => depot,
-                Err(_) if !ever => continue,
+                Err(_) if last.is_none() => continue,
                 Err(refused) => {
                     tracing::error!(place, refused, "a purge is not noted beside backups that were written before");
                     noted = Some(false);
                     continue;
                 }
             };
-            let told = backup::note_purge(&depot, &id, &said, ever).await;
+            let told = backup::note_purge(&depot, &id, &said, last.is_some()).await;
             if let Err(error) = &told {
                 tracing::error!(%error, depot = depot.place(), "a purge could not be noted beside the backups");
                 // A place that nobody has used for long may be gone for good.
-                if of_late {
+                if last.is_some_and(|last| self.inner.clock.now().since(last) < OF_LATE) {
                     problem = Some(error.to_string());
                 }
             }
@@ -70,18 +64,5 @@ impl Core {
             after = *last;
             gone.extend(page.into_iter().map(|(_, digest)| digest));
         }
-    }
-
-    /// Where backups of this server may lie.
-    async fn places_of_backups(&self) -> Result<BTreeMap<String, Use>> {
-        let mut places = BTreeMap::from([(String::new(), Use::default())]);
-        let known = self.inner.db.read(&(), |tx, ()| Box::pin(backups::page(tx, i64::MAX, 1000))).await;
-        for row in known.map_err(Error::from)? {
-            let of_late = row.finished_at.is_some_and(|at| self.inner.clock.now().since(at) < OF_LATE);
-            let used = places.entry(row.destination).or_default();
-            used.ever |= row.snapshot.is_some();
-            used.of_late |= row.snapshot.is_some() && of_late;
-        }
-        Ok(places)
     }
 }

@@ -12,6 +12,7 @@ use wharf_types::{Digest, RepoName, Timestamp};
 
 use super::{Purged, Purging};
 use crate::actor::about;
+use crate::job::first_run;
 use crate::repository::Target;
 use crate::{Actor, Core, Error, Result};
 
@@ -166,8 +167,7 @@ impl Core {
         };
         let at = self.inner.clock.now();
         let due = at.after(self.inner.config.review_delay);
-        // Grows with time, and two at once are told apart.
-        let run = at.as_millis() * 4096 + i64::from(u16::from_le_bytes(self.inner.entropy.bytes()) & 4095);
+        let run = self.inner.new_run(at);
         Ok(Order { run, goes, actor: actor.clone(), reason: reason.to_owned(), at, due })
     }
 
@@ -231,12 +231,18 @@ impl Core {
 
     async fn carry_out(&self, order: &Order, purged: &mut Purged) -> Result<()> {
         match &order.goes {
-            Goes::Digest { digest, force } => self.purge_digest(digest, *force, order, purged).await,
+            Goes::Digest { digest, force } => {
+                let done = self.purge_digest(digest, *force, order, purged).await;
+                if done.is_ok() || done.as_ref().is_err_and(is_refusal) {
+                    self.purge_candidates(order, purged).await?;
+                }
+                done
+            }
             Goes::Again { digests } => {
                 for (digest, at) in digests {
                     self.purge_digest(digest, true, &order.of(*digest, *at), purged).await?;
                 }
-                Ok(())
+                self.purge_candidates(order, purged).await
             }
             Goes::Repository { format, name, rows } => {
                 let unknown = || Error::Inconsistent(format!("the format {format} is not known here"));
@@ -304,7 +310,7 @@ pub(crate) async fn ask_to_purge(tx: &mut Tx<'_>, purged: &PurgedBefore, now: Ti
         wanted.push((Goes::Again { digests }, now));
     }
     for ((goes, at), number) in wanted.into_iter().zip(0..) {
-        let (run, reason) = (now.as_millis() * 4096 + number, "purged before the restore".to_owned());
+        let (run, reason) = (first_run(now) + number, "purged before the restore".to_owned());
         let order = Order { run, goes, actor: Actor::system(), reason, at, due: now };
         jobs::enqueue(tx, PURGE, &run.to_string(), &order.payload(false)?, now, now).await?;
     }
@@ -312,11 +318,10 @@ pub(crate) async fn ask_to_purge(tx: &mut Tx<'_>, purged: &PurgedBefore, now: Ti
 }
 
 async fn write_down(tx: &mut Tx<'_>, order: &Order) -> Result<()> {
-    let everywhere = || order.actor.did_to_project("content.purge", "", order.at);
-    let (digest, entry) = match &order.goes {
-        Goes::Digest { digest, .. } => (Some(*digest), audit::Entry { project: None, ..everywhere() }),
-        Goes::Again { .. } => (None, audit::Entry { project: None, ..everywhere() }),
-        Goes::Repository { name, .. } => (None, order.actor.did("content.purge", name, order.at)),
+    let digest = if let Goes::Digest { digest, .. } = &order.goes { Some(*digest) } else { None };
+    let entry = match &order.goes {
+        Goes::Repository { name, .. } => order.actor.did("content.purge", name, order.at),
+        _ => audit::Entry { project: None, ..order.actor.did_to_project("content.purge", "", order.at) },
     };
     let repository = order.repository();
     for row in order.rows() {
