@@ -10,6 +10,7 @@ use wharf_db::catalog::{audit, backups, events, jobs};
 use wharf_types::Timestamp;
 
 use super::{Progress, Snapshot};
+use crate::collect::PURGE;
 use crate::{Actor, Core, Error, Result};
 
 /// The kind of the job. Its key is the number of the backup.
@@ -69,6 +70,20 @@ impl Core {
     pub async fn backups(&self, before: Option<i64>, limit: usize) -> Result<Vec<Backup>> {
         let args = (before.unwrap_or(i64::MAX), i64::try_from(limit).unwrap_or(i64::MAX));
         Ok(self.inner.db.read(&args, |tx, (before, limit)| Box::pin(backups::page(tx, *before, *limit))).await?)
+    }
+
+    /// Forgets the backups to a place that is gone for good: no purge waits to be noted there. What lies there stays as it is. False if
+    /// none were to go there.
+    ///
+    /// # Errors
+    /// [`Error::Backup`] while one is under way; those of the database.
+    pub async fn forget_backups(&self, to: &str, actor: &Actor) -> Result<bool> {
+        let args = (to.to_owned(), actor.clone(), self.inner.clock.now());
+        let forgotten =
+            self.inner.db.write(Durability::Full, args, |tx, (to, actor, at)| Box::pin(forget(tx, to, actor, *at)));
+        let forgotten = forgotten.await?;
+        self.inner.work.notify_one();
+        Ok(forgotten)
     }
 
     /// Where backups were to go, and when one was last whole there.
@@ -175,4 +190,18 @@ async fn enter(tx: &mut wharf_db::Tx<'_>, ask: &Ask) -> Result<i64> {
     let entry = actor.did_to_project("backup.create", "", *at);
     audit::append(tx, &audit::Entry { project: None, subject: Some(id.to_string()), ..entry }).await?;
     Ok(*id)
+}
+
+async fn forget(tx: &mut wharf_db::Tx<'_>, to: &str, actor: &Actor, at: Timestamp) -> Result<bool> {
+    if let Some(id) = backups::under_way(tx, to).await? {
+        return Err(Error::Backup(format!("backup {id} there is under way")));
+    }
+    if backups::forget(tx, to).await? == 0 {
+        return Ok(false);
+    }
+    let entry =
+        audit::Entry { project: None, subject: Some(to.to_owned()), ..actor.did_to_project("backup.forget", "", at) };
+    audit::append(tx, &entry).await?;
+    jobs::hurry(tx, PURGE, at).await?;
+    Ok(true)
 }

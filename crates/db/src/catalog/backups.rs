@@ -110,6 +110,14 @@ pub async fn places(tx: &mut Tx<'_>) -> Result<Vec<(String, Option<Timestamp>)>>
     tx.query(sql, &[]).await?.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
 }
 
+/// Forgets the backups to this destination. Returns how many there were.
+///
+/// # Errors
+/// Those of the database.
+pub async fn forget(tx: &mut Tx<'_>, destination: &str) -> Result<u64> {
+    tx.execute("DELETE FROM backups WHERE destination = ?1", &[&destination]).await
+}
+
 /// One of them.
 ///
 /// # Errors

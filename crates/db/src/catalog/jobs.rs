@@ -173,6 +173,15 @@ pub async fn retry(tx: &mut Tx<'_>, job: &Job, holder: &str, error: &str, due: T
     Ok(())
 }
 
+/// What waits of this kind is due at `now`.
+///
+/// # Errors
+/// Those of the database.
+pub async fn hurry(tx: &mut Tx<'_>, kind: &str, now: Timestamp) -> Result<()> {
+    let sql = "UPDATE jobs SET due_at = ?2 WHERE kind = ?1 AND due_at > ?2 AND leased_by IS NULL AND dead_at IS NULL";
+    tx.execute(sql, &[&kind, &now]).await.map(drop)
+}
+
 /// The work failed for good: it stays to be seen, and waits for somebody to ask for it again.
 ///
 /// # Errors

@@ -4,6 +4,7 @@
 /// names (`users.update` is `user.disable` or `user.enable`): refused, it has its own.
 const ACTIONS: &[(&str, &str)] = &[
     ("backups.create", "backup.create"),
+    ("backups.forget", "backup.forget"),
     ("grants.put", "grant.give"),
     ("grants.remove", "grant.take"),
     ("groups.add-member", "group.add"),

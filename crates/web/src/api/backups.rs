@@ -7,9 +7,15 @@ use wharf_types::{Digest, Timestamp};
 
 use super::answer::{Created, Done};
 use super::body::{Json, Nothing};
-use super::endpoint::Ask;
+use super::endpoint::{Ask, Parameter};
 use super::page::{List, Page};
 use super::problem::Problem;
+
+/// Where the backups lie that are forgotten.
+pub(super) const WHERE: [Parameter; 1] = [(
+    "to",
+    "The folder, as it was named when they were asked for; the server's place for backups itself if not said.",
+)];
 
 /// A backup that was asked for.
 #[derive(Debug, Serialize, ToSchema)]
@@ -137,6 +143,18 @@ pub(super) async fn create(ask: Ask<'_>, Json(new): Json<NewBackup>) -> Result<C
         error => error.into(),
     })?;
     Ok(Created(format!("/api/v1/backups/{}", made.id), made.into()))
+}
+
+pub(super) async fn forget(ask: Ask<'_>, _: Nothing) -> Result<Done, Problem> {
+    let to: String = ask.parameter("to")?.unwrap_or_default();
+    let forgotten = ask.core.forget_backups(&to, &ask.actor()).await.map_err(|error| match error {
+        Error::Backup(problem) => Problem::conflict("in-use", problem),
+        error => error.into(),
+    })?;
+    if forgotten {
+        return Ok(Done);
+    }
+    Err(Problem::not_found(format!("no backup was to go to {to:?}")).hint("`wharf backup list` says where each went"))
 }
 
 pub(super) async fn show(ask: Ask<'_>, _: Nothing) -> Result<Json<Backup>, Problem> {

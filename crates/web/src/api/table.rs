@@ -51,6 +51,7 @@ fn about_the_server() -> Vec<Endpoint> {
         row(POST, "/api/v1/jobs/{job}/retry", "jobs.retry", Server(ManageServer), jobs::retry, "Gives a dead job another chance"),
         row(GET, "/api/v1/backups", "backups.list", Server(InspectServer), backups::list, "Backups that were asked for, newest first").query(&PAGE),
         row(POST, "/api/v1/backups", "backups.create", Server(ManageServer), backups::create, "Backs up everything to where the server may write"),
+        row(DELETE, "/api/v1/backups", "backups.forget", Server(ManageServer), backups::forget, "Forgets the backups to a place that is gone for good; no purge waits for it any more").query(&backups::WHERE),
         row(GET, "/api/v1/backups/{backup}", "backups.show", Server(InspectServer), backups::show, "A backup, and how far it is"),
         row(GET, "/api/v1/scrub", "scrub.show", Server(InspectServer), backups::scrub, "How far everything was read"),
         row(POST, "/api/v1/scrub", "scrub.run", Server(ManageServer), backups::start_scrub, "Begins to read everything now"),

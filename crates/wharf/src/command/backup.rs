@@ -11,7 +11,7 @@ use wharf_core::backup::{self, Count, Progress, Snapshot};
 use wharf_types::Clock;
 
 use crate::client::table::{self, Columns};
-use crate::client::{Call, Output, Remote, block_on, progress};
+use crate::client::{Call, Output, Remote, block_on, confirm, progress};
 use crate::command::serve::Settings;
 use crate::config::Config;
 use crate::failure::{Failure, Outcome};
@@ -21,6 +21,7 @@ use crate::server::backup as offline;
 const BACKUPS: Columns = &[
     ("ID", "id"),
     ("ASKED", "asked_at"),
+    ("TO", "to"),
     ("STATE", "state"),
     ("SNAPSHOT", "snapshot"),
     ("BLOBS", "blobs"),
@@ -109,6 +110,16 @@ enum Command {
         #[arg(long, value_name = "N")]
         keep: usize,
     },
+    /// Has the server forget its backups to a place that is gone for good, so that no purge waits to be noted there. If the place comes
+    /// back after all, a restore from it brings back what was purged.
+    Forget {
+        /// The folder, as it was named with `--to`; the server's place for backups itself if not said.
+        #[arg(default_value = "")]
+        folder: String,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
     /// Fills an empty instance, on any database and storage. No server may be running on it.
     Restore {
         /// The directory of the backup, or its bucket as `s3://BUCKET/PREFIX`, reached as `[backup]` or WHARF_BACKUP_… says.
@@ -140,6 +151,15 @@ impl Args {
             Some(Command::List { place: None }) => remote.list(Call::new("backups.list"), None, BACKUPS),
             Some(Command::Verify { place }) => verify(output, &depot(&place)?),
             Some(Command::Prune { place, keep }) => prune(output, &depot(&place)?, keep),
+            Some(Command::Forget { folder, yes }) => {
+                let place = if folder.is_empty() { "the server's place for them" } else { &folder };
+                confirm(
+                    yes,
+                    &format!("forget the backups to {place}; a restore from them brings back what is purged"),
+                )?;
+                let call = Call::new("backups.forget").with("to", Some(&folder));
+                remote.change(call, &format!("the backups to {place} are forgotten"))
+            }
             Some(Command::Restore { from, snapshot, allow_missing, new_instance_key, here }) => {
                 let wanted = offline::Wanted { snapshot, allow_missing, new_instance_key };
                 restore(output, &from, &wanted, *here)

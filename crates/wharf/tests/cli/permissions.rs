@@ -27,6 +27,7 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("purges.create", "POST /api/v1/purges", "*"),
     ("backups.list", "GET /api/v1/backups", "a*"),
     ("backups.create", "POST /api/v1/backups", "*"),
+    ("backups.forget", "DELETE /api/v1/backups?to=none", "*"),
     ("backups.show", "GET /api/v1/backups/99", "a*"),
     ("scrub.show", "GET /api/v1/scrub", "a*"),
     ("scrub.run", "POST /api/v1/scrub", "*"),

@@ -112,6 +112,19 @@ impl Order {
         }
     }
 
+    fn digest(&self) -> Option<Digest> {
+        if let Goes::Digest { digest, .. } = &self.goes { Some(*digest) } else { None }
+    }
+
+    /// A line of the audit log about it.
+    fn entry(&self, action: &str, at: Timestamp) -> audit::Entry {
+        let entry = match &self.goes {
+            Goes::Repository { name, .. } => self.actor.did(action, name, at),
+            _ => audit::Entry { project: None, ..self.actor.did_to_project(action, "", at) },
+        };
+        about(entry, None, self.digest())
+    }
+
     fn payload(&self, carried_out: bool) -> Result<String> {
         let Self { run, goes, actor, reason, at, due } = self.clone();
         let Origin { address, request_id } = actor.origin().clone();
@@ -220,11 +233,13 @@ impl Core {
             known.await?;
             let mut purged = Purged::default();
             match self.carry_out(&order, &mut purged).await {
-                Err(error) if is_refusal(&error) => tracing::error!(%error, order.reason, "a purge was given up"),
-                carried_out => carried_out?,
+                Err(error) if is_refusal(&error) => self.give_up(&order, &error).await?,
+                carried_out => {
+                    carried_out?;
+                    let Purged { blobs, objects, .. } = purged;
+                    tracing::info!(blobs, objects, order.reason, "a purge that was cut off is carried out");
+                }
             }
-            let Purged { blobs, objects, .. } = purged;
-            tracing::info!(blobs, objects, order.reason, "a purge that was cut off is carried out");
         }
         self.tell(&order, job.id).await.problem.map_or(Ok(()), |problem| Err(Error::PurgeUnfinished(problem)))
     }
@@ -239,10 +254,14 @@ impl Core {
                 done
             }
             Goes::Again { digests } => {
+                let mut refused = Ok(());
                 for (digest, at) in digests {
-                    self.purge_digest(digest, true, &order.of(*digest, *at), purged).await?;
+                    match self.purge_digest(digest, true, &order.of(*digest, *at), purged).await {
+                        Err(error) if is_refusal(&error) => refused = refused.and(Err(error)),
+                        done => done?,
+                    }
                 }
-                self.purge_candidates(order, purged).await
+                self.purge_candidates(order, purged).await.and(refused)
             }
             Goes::Repository { format, name, rows } => {
                 let unknown = || Error::Inconsistent(format!("the format {format} is not known here"));
@@ -250,6 +269,18 @@ impl Core {
                 self.purge_repository(&target, rows, order, purged).await
             }
         }
+    }
+
+    /// Nobody waits any more for what the purge came to: whoever asked for it has to find it in the audit log.
+    async fn give_up(&self, order: &Order, why: &Error) -> Result<()> {
+        tracing::error!(error = %why, order.reason, "a purge was given up");
+        let entry = order.entry("content.purge-refused", self.inner.clock.now());
+        let entry = audit::Entry { detail: Some(why.to_string()), ..entry };
+        let written = self
+            .inner
+            .db
+            .write(Durability::Full, entry, |tx, entry| Box::pin(async { audit::append(tx, entry).await }));
+        Ok(written.await?)
     }
 
     /// Tells the places of backups, and empties the log of the database. What goes wrong is tried again, and nothing is taken twice.
@@ -318,17 +349,11 @@ pub(crate) async fn ask_to_purge(tx: &mut Tx<'_>, purged: &PurgedBefore, now: Ti
 }
 
 async fn write_down(tx: &mut Tx<'_>, order: &Order) -> Result<()> {
-    let digest = if let Goes::Digest { digest, .. } = &order.goes { Some(*digest) } else { None };
-    let entry = match &order.goes {
-        Goes::Repository { name, .. } => order.actor.did("content.purge", name, order.at),
-        _ => audit::Entry { project: None, ..order.actor.did_to_project("content.purge", "", order.at) },
-    };
-    let repository = order.repository();
     for row in order.rows() {
         purges::insert(tx, &row).await?;
     }
     let detail = (!order.reason.is_empty()).then(|| order.reason.clone());
-    audit::append(tx, &audit::Entry { detail, ..about(entry, None, digest) }).await?;
-    let payload = serde_json::json!({ "digest": digest, "repository": repository });
+    audit::append(tx, &audit::Entry { detail, ..order.entry("content.purge", order.at) }).await?;
+    let payload = serde_json::json!({ "digest": order.digest(), "repository": order.repository() });
     Ok(events::append(tx, order.at, "content.purged", &payload.to_string()).await?)
 }

@@ -133,6 +133,29 @@ async fn what_was_pushed_again_stays_when_a_purge_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_purge_that_is_taken_up_and_may_not_go_on_says_so_in_the_audit_log() {
+    let server = TestServer::start(options().without_workers()).await;
+    let repository = Repository::new(&server, "team/app");
+    let secret = Blob::noise(11, LARGE);
+    repository.push(&secret).await;
+    server.clock().advance(Duration::from_secs(1));
+    stand_in_the_way(&server).await;
+    order(&server, json!({ "digest": secret.digest })).await.assert_status(500);
+    step_aside(&server).await;
+    // As if it had been cut off before it took anything, and somebody had made an image of it meanwhile.
+    let image = Image::new().layer(secret.content.clone());
+    image.push(&repository.client, "team/app:v1").await;
+    go_on(&server).await;
+    repository.get("manifests/v1").await.assert_status(200);
+    repository.get(&format!("blobs/{}", secret.digest)).await.assert_status(200);
+    let audit = server.admin().get("/api/v1/audit?action=content.purge-refused").await.assert_status(200).json();
+    let line = &audit["items"][0];
+    assert_eq!((&line["digest"], &line["actor"]), (&json!(secret.digest), &json!("admin")), "{audit}");
+    assert!(line["detail"].as_str().is_some_and(|why| why.contains("team/app")), "{audit}");
+    assert_eq!(states(&server).await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_place_of_backups_that_was_away_is_told_when_it_is_back() {
     let folder = tempfile::tempdir().expect("a folder");
     let (place, elsewhere) = (folder.path().join("backups"), folder.path().join("elsewhere"));
@@ -164,6 +187,28 @@ async fn a_place_of_backups_that_was_away_is_told_when_it_is_back() {
     let restored = server.restored(options().backend(Backend::Sqlite).store(Store::Memory), &place).await;
     let path = format!("/v2/team/app/blobs/{}", secret.digest);
     restored.admin().head(&path).await.assert_status(404);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_purge_does_not_wait_for_a_place_of_backups_that_was_forgotten() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let place = folder.path().join("backups");
+    let server = TestServer::start(options().depot(&place).without_workers()).await;
+    let (admin, secret) = (server.admin(), Blob::noise(10, LARGE));
+    Repository::new(&server, "team/app").push(&secret).await;
+    admin.delete("/api/v1/backups").await.assert_status(404);
+    admin.post_json("/api/v1/backups", &json!({})).await.assert_status(201);
+    admin.delete("/api/v1/backups").await.assert_status(409);
+    go_on(&server).await;
+    std::fs::remove_dir_all(&place).expect("to be removed");
+    purge(&server, json!({ "digest": secret.digest })).await;
+    assert_eq!(states(&server).await, ["under way"]);
+
+    admin.delete("/api/v1/backups?to=").await.assert_status(204);
+    while server.core().run_one("test").await.expect("a job") {}
+    assert_eq!(states(&server).await, ["done"]);
+    let audit = admin.get("/api/v1/audit?action=backup.forget&outcome=ok").await.assert_status(200).json();
+    assert_eq!(audit["items"].as_array().map(Vec::len), Some(1), "{audit}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
