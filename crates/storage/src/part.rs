@@ -21,7 +21,7 @@ pub struct FilePart {
 
 impl FilePart {
     /// The bytes in `range`, all of which must be there.
-    pub(crate) fn new(file: Arc<File>, range: Range<u64>) -> Self {
+    pub fn new(file: Arc<File>, range: Range<u64>) -> Self {
         Self { file, range }
     }
 

@@ -159,3 +159,55 @@ impl Sending {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::os::fd::AsFd as _;
+    use std::sync::Arc;
+
+    use bytes::Buf as _;
+    use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+    use tokio::io::AsyncReadExt as _;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// What the client gets of a file of this content, over a socket with these flags.
+    async fn arrives(content: &[u8], flags: OFlags) -> (Vec<u8>, Files, FilePart) {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), content).unwrap();
+        let part = FilePart::new(Arc::new(file.reopen().unwrap()), 0..content.len() as u64);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (mut server, _) = listener.accept().await.unwrap();
+        fcntl_setfl(server.as_fd(), fcntl_getfl(server.as_fd()).unwrap() | flags).unwrap();
+        let (files, mut sending, mut got) = (Files::default(), Sending::new(part.clone()), Vec::new());
+        files.take();
+        let sends = async {
+            while let Some(stand_in) = poll_fn(|cx| sending.poll_next(&files, cx)).await {
+                let mut left = stand_in.unwrap();
+                while !left.is_empty() {
+                    let slices = [IoSlice::new(b""), IoSlice::new(&left)];
+                    let sent = poll_fn(|cx| files.poll_send(&mut server, cx, &slices)).await.unwrap();
+                    left.advance(sent);
+                }
+            }
+            drop(server);
+        };
+        let (read, ()) = tokio::join!(client.read_to_end(&mut got), sends);
+        read.unwrap();
+        (got, files, part)
+    }
+
+    #[tokio::test]
+    async fn what_the_kernel_refuses_to_send_is_copied_then_and_later() {
+        let content: Vec<u8> = (0..PIECE + 3 * COPIED + 5).map(|at| (at ^ (at >> 8)).to_le_bytes()[0]).collect();
+        let (got, files, _) = arrives(&content, OFlags::empty()).await;
+        assert!(got == content && files.is_empty());
+        // Sendfile refuses a descriptor that appends.
+        let (got, files, part) = arrives(&content, OFlags::APPEND).await;
+        assert!(got == content && files.is_empty());
+        assert!(!files.takes(&part));
+    }
+}
