@@ -281,7 +281,7 @@ impl Core {
 
 impl crate::Inner {
     pub(crate) fn new_object_key(&self) -> ObjectKey {
-        ObjectKey::new(self.entropy.bytes())
+        ObjectKey::at(self.clock.now(), self.entropy.bytes())
     }
 }
 

@@ -3,8 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// The key of one object: 128 random bits as 32 lower-case hexadecimal digits. It is never the digest of the content and
-/// never used twice, so the removal of an old object cannot hit a new one with the same bytes.
+use wharf_types::Timestamp;
+
+/// The key of one object: 32 lower-case hexadecimal digits. It is never the digest of the content and never used twice, so the
+/// removal of an old object cannot hit a new one with the same bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ObjectKey(String);
 
@@ -16,9 +18,20 @@ pub struct InvalidKey(String);
 impl ObjectKey {
     const LENGTH: usize = 32;
 
-    /// A key made of random bytes, which the caller draws.
-    pub fn new(random: [u8; 16]) -> Self {
-        Self(hex::encode(random))
+    /// A key made of these bytes.
+    pub fn new(bytes: [u8; 16]) -> Self {
+        Self(hex::encode(bytes))
+    }
+
+    /// The key of an object that is made at this time: one byte of `random`, by which objects lie scattered in a storage, the time
+    /// in milliseconds, so that those that come and go together lie together in an index without the first byte, and what is left of
+    /// `random`, 72 bits that nobody guesses.
+    pub fn at(time: Timestamp, random: [u8; 10]) -> Self {
+        let mut bytes = [0; 16];
+        bytes[0] = random[0];
+        bytes[1..7].copy_from_slice(&time.as_millis().to_be_bytes()[2..]);
+        bytes[7..].copy_from_slice(&random[1..]);
+        Self::new(bytes)
     }
 
     /// The text.
@@ -49,6 +62,15 @@ impl fmt::Display for ObjectKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_without_their_first_byte_are_in_the_order_of_their_times() {
+        let keys: Vec<_> = [(9, 255), (10, 1), (1_800_000_000_000, 128)]
+            .map(|(time, random)| ObjectKey::at(Timestamp::from_millis(time), [random; 10]))
+            .into();
+        assert!(keys.is_sorted_by_key(|key| key.as_str()[2..].to_owned()) && !keys.is_sorted());
+        assert_eq!(keys[2].as_str(), "8001a3185c5000808080808080808080");
+    }
 
     #[test]
     fn a_key_round_trips_through_text() {

@@ -288,7 +288,7 @@ impl Filling<'_> {
             }
             return Ok(placed);
         }
-        let key = ObjectKey::new(self.target.entropy.bytes());
+        let key = ObjectKey::at(self.target.clock.now(), self.target.entropy.bytes());
         let known = async || self.target.db.read(&row.digest, |tx, digest| Box::pin(blobs::find(tx, digest))).await;
         if !(placed.missing || self.resumed && known().await?.is_some()) {
             match self.store(&key, &row.digest).await {

@@ -239,13 +239,36 @@ pub async fn holders(tx: &mut Tx<'_>, format: &str, digest: &Digest, limit: i64)
     rows.iter().map(|row| row.get(0)).collect()
 }
 
+/// On SQLite the index has the key without its first byte (migration 18). Of `object = ?1` SQLite would make `substr(?1, 3)` of the other
+/// term, and not see that the index is for it.
+const OBJECT_IN_USE: &str = "SELECT 1 FROM blobs WHERE object BETWEEN ?1 AND ?1 AND substr(object, 3) = substr(?1, 3)
+    UNION ALL SELECT 1 FROM uploads WHERE object = ?1 UNION ALL SELECT 1 FROM doomed_objects WHERE object = ?1 LIMIT 1";
+
 /// Whether a row points at the object, be it one that waits for its removal: what a survey of the storage finds and no row
 /// points at is a crash's remains.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn object_in_use(tx: &mut Tx<'_>, object: &str) -> Result<bool> {
-    let sql = "SELECT 1 FROM blobs WHERE object = ?1 UNION ALL SELECT 1 FROM uploads WHERE object = ?1
-               UNION ALL SELECT 1 FROM doomed_objects WHERE object = ?1 LIMIT 1";
-    Ok(tx.query_opt(sql, &[&object]).await?.is_some())
+    Ok(tx.query_opt(OBJECT_IN_USE, &[&object]).await?.is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_blob_of_an_object_is_found_by_index() {
+        let db = crate::Db::open(&crate::Config::SqliteMemory).await.unwrap();
+        let plan: Result<Vec<String>> = db
+            .read(&(), |tx, ()| {
+                Box::pin(async move {
+                    let sql: &str = format!("EXPLAIN QUERY PLAN {OBJECT_IN_USE}").leak();
+                    tx.query(sql, &[&"00"]).await?.iter().map(|row| row.get(3)).collect()
+                })
+            })
+            .await;
+        let plan = plan.unwrap().join("\n");
+        assert!(plan.contains("SEARCH blobs USING INDEX blobs_by_object (<expr>=?)"), "{plan}");
+    }
 }
