@@ -72,21 +72,31 @@ impl Core {
         Ok(self.inner.db.read(&args, |tx, (before, limit)| Box::pin(backups::page(tx, *before, *limit))).await?)
     }
 
-    /// Forgets the backups to a place that is gone for good: no purge waits to be noted there. What lies there stays as it is. False if
-    /// none were to go there.
+    /// Forgets the backups to a place that is gone for good, by whichever name they were asked for: no purge waits to be noted there, and
+    /// the next backup there begins anew. What lies there stays as it is. False if none were to go there.
     ///
     /// # Errors
     /// [`Error::Backup`] while one is under way; those of the database.
     pub async fn forget_backups(&self, to: &str, actor: &Actor) -> Result<bool> {
-        let args = (to.to_owned(), actor.clone(), self.inner.clock.now());
-        let forgotten =
-            self.inner.db.write(Durability::Full, args, |tx, (to, actor, at)| Box::pin(forget(tx, to, actor, *at)));
-        let forgotten = forgotten.await?;
+        let place = |name: &str| {
+            (self.inner.depots)(name)
+                .map_or_else(|_| name.to_owned(), |depot| depot.place().trim_end_matches('/').to_owned())
+        };
+        let wanted = place(to);
+        let names: Vec<_> = self.places_of_backups().await?.into_keys().filter(|name| place(name) == wanted).collect();
+        if names.is_empty() {
+            return Ok(false);
+        }
+        let args = (names, wanted, actor.clone(), self.inner.clock.now());
+        let forgotten = self.inner.db.write(Durability::Full, args, |tx, (names, place, actor, at)| {
+            Box::pin(forget(tx, names, place, actor, *at))
+        });
+        forgotten.await?;
         self.inner.work.notify_one();
-        Ok(forgotten)
+        Ok(true)
     }
 
-    /// Where backups were to go, and when one was last whole there.
+    /// Where backups were to go, and when a snapshot was last written there.
     pub(crate) async fn places_of_backups(&self) -> Result<BTreeMap<String, Option<Timestamp>>> {
         let places: wharf_db::Result<_> = self.inner.db.read(&(), |tx, ()| Box::pin(backups::places(tx))).await;
         Ok(places?.into_iter().collect())
@@ -192,16 +202,14 @@ async fn enter(tx: &mut wharf_db::Tx<'_>, ask: &Ask) -> Result<i64> {
     Ok(*id)
 }
 
-async fn forget(tx: &mut wharf_db::Tx<'_>, to: &str, actor: &Actor, at: Timestamp) -> Result<bool> {
-    if let Some(id) = backups::under_way(tx, to).await? {
-        return Err(Error::Backup(format!("backup {id} there is under way")));
+async fn forget(tx: &mut wharf_db::Tx<'_>, names: &[String], place: &str, actor: &Actor, at: Timestamp) -> Result<()> {
+    for name in names {
+        if let Some(id) = backups::under_way(tx, name).await? {
+            return Err(Error::Backup(format!("backup {id} there is under way")));
+        }
+        backups::forget(tx, name).await?;
     }
-    if backups::forget(tx, to).await? == 0 {
-        return Ok(false);
-    }
-    let entry =
-        audit::Entry { project: None, subject: Some(to.to_owned()), ..actor.did_to_project("backup.forget", "", at) };
-    audit::append(tx, &entry).await?;
-    jobs::hurry(tx, PURGE, at).await?;
-    Ok(true)
+    let entry = actor.did_to_project("backup.forget", "", at);
+    audit::append(tx, &audit::Entry { project: None, subject: Some(place.to_owned()), ..entry }).await?;
+    Ok(jobs::hurry(tx, PURGE, at).await?)
 }

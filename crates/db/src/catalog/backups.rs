@@ -101,7 +101,7 @@ pub async fn under_way(tx: &mut Tx<'_>, destination: &str) -> Result<Option<i64>
     tx.query_opt(sql, &[&destination]).await?.map(|row| row.get(0)).transpose()
 }
 
-/// Where they were to go, and when one was last whole there.
+/// Where they were to go, and when a snapshot was last written there.
 ///
 /// # Errors
 /// Those of the database.
@@ -110,12 +110,12 @@ pub async fn places(tx: &mut Tx<'_>) -> Result<Vec<(String, Option<Timestamp>)>>
     tx.query(sql, &[]).await?.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
 }
 
-/// Forgets the backups to this destination. Returns how many there were.
+/// Forgets the backups to this destination.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn forget(tx: &mut Tx<'_>, destination: &str) -> Result<u64> {
-    tx.execute("DELETE FROM backups WHERE destination = ?1", &[&destination]).await
+pub async fn forget(tx: &mut Tx<'_>, destination: &str) -> Result<()> {
+    tx.execute("DELETE FROM backups WHERE destination = ?1", &[&destination]).await.map(drop)
 }
 
 /// One of them.

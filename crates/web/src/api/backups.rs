@@ -12,10 +12,8 @@ use super::page::{List, Page};
 use super::problem::Problem;
 
 /// Where the backups lie that are forgotten.
-pub(super) const WHERE: [Parameter; 1] = [(
-    "to",
-    "The folder, as it was named when they were asked for; the server's place for backups itself if not said.",
-)];
+pub(super) const WHERE: [Parameter; 1] =
+    [("to", "Where they were to go; empty for the server's place for backups itself.")];
 
 /// A backup that was asked for.
 #[derive(Debug, Serialize, ToSchema)]
@@ -146,7 +144,9 @@ pub(super) async fn create(ask: Ask<'_>, Json(new): Json<NewBackup>) -> Result<C
 }
 
 pub(super) async fn forget(ask: Ask<'_>, _: Nothing) -> Result<Done, Problem> {
-    let to: String = ask.parameter("to")?.unwrap_or_default();
+    let to: Option<String> = ask.parameter("to")?;
+    let to =
+        to.ok_or_else(|| Problem::invalid("to: which place? Empty, it is the server's place for backups itself"))?;
     let forgotten = ask.core.forget_backups(&to, &ask.actor()).await.map_err(|error| match error {
         Error::Backup(problem) => Problem::conflict("in-use", problem),
         error => error.into(),

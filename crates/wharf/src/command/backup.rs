@@ -110,12 +110,11 @@ enum Command {
         #[arg(long, value_name = "N")]
         keep: usize,
     },
-    /// Has the server forget its backups to a place that is gone for good, so that no purge waits to be noted there. If the place comes
-    /// back after all, a restore from it brings back what was purged.
+    /// Has the server forget its backups to a place that is gone for good, so that no purge waits to be noted there, and the next backup
+    /// there begins anew. If the place comes back after all, a restore from it brings back what is purged meanwhile.
     Forget {
-        /// The folder, as it was named with `--to`; the server's place for backups itself if not said.
-        #[arg(default_value = "")]
-        folder: String,
+        /// The place, as `--to` takes it.
+        place: String,
         /// Do not ask.
         #[arg(long)]
         yes: bool,
@@ -151,13 +150,12 @@ impl Args {
             Some(Command::List { place: None }) => remote.list(Call::new("backups.list"), None, BACKUPS),
             Some(Command::Verify { place }) => verify(output, &depot(&place)?),
             Some(Command::Prune { place, keep }) => prune(output, &depot(&place)?, keep),
-            Some(Command::Forget { folder, yes }) => {
-                let place = if folder.is_empty() { "the server's place for them" } else { &folder };
+            Some(Command::Forget { place, yes }) => {
                 confirm(
                     yes,
                     &format!("forget the backups to {place}; a restore from them brings back what is purged"),
                 )?;
-                let call = Call::new("backups.forget").with("to", Some(&folder));
+                let call = Call::new("backups.forget").with("to", Some(&place));
                 remote.change(call, &format!("the backups to {place} are forgotten"))
             }
             Some(Command::Restore { from, snapshot, allow_missing, new_instance_key, here }) => {

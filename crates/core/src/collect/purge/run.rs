@@ -201,20 +201,27 @@ impl Core {
     pub(super) async fn purge_at_once(self, order: Order, job: jobs::Job, holder: String) -> Result<Purged> {
         let mut purged = Purged::default();
         let work = async {
-            self.carry_out(&order, &mut purged).await?;
-            Ok(self.tell(&order, job.id).await)
+            let refused = match self.carry_out(&order, &mut purged).await {
+                Err(error) if is_refusal(&error) => {
+                    // Who asked may not be listening any more.
+                    self.give_up(&order, &error).await?;
+                    Err(error)
+                }
+                carried_out => Ok(carried_out?),
+            };
+            Ok::<_, Error>((refused, self.tell(&order, job.id).await))
         };
         let Some(done) = self.hold(&job, &holder, work).await else { return Err(Error::PurgeGoesOn) };
         let problem = match &done {
-            Ok(told) => told.problem.clone(),
-            Err(error) if is_refusal(error) => None,
+            Ok((_, told)) => told.problem.clone(),
             Err(error) => Some(error.to_string()),
         };
         if let Err(error) = self.settle(job, &holder, problem).await {
             tracing::warn!(%error, "the end of a purge was not written down: a worker looks at it again");
         }
-        purged.noted = done?.noted;
-        Ok(purged)
+        let (refused, told) = done?;
+        purged.noted = told.noted;
+        refused.map(|()| purged)
     }
 
     /// Runs a job of the kind `purge`: one that was cut off, or that has still somebody to tell.
@@ -254,14 +261,14 @@ impl Core {
                 done
             }
             Goes::Again { digests } => {
-                let mut refused = Ok(());
                 for (digest, at) in digests {
-                    match self.purge_digest(digest, true, &order.of(*digest, *at), purged).await {
-                        Err(error) if is_refusal(&error) => refused = refused.and(Err(error)),
+                    let order = order.of(*digest, *at);
+                    match self.purge_digest(digest, true, &order, purged).await {
+                        Err(error) if is_refusal(&error) => self.give_up(&order, &error).await?,
                         done => done?,
                     }
                 }
-                self.purge_candidates(order, purged).await.and(refused)
+                self.purge_candidates(order, purged).await
             }
             Goes::Repository { format, name, rows } => {
                 let unknown = || Error::Inconsistent(format!("the format {format} is not known here"));
@@ -271,7 +278,7 @@ impl Core {
         }
     }
 
-    /// Nobody waits any more for what the purge came to: whoever asked for it has to find it in the audit log.
+    /// Says in the audit log that a purge was refused after it had begun, once for each try.
     async fn give_up(&self, order: &Order, why: &Error) -> Result<()> {
         tracing::error!(error = %why, order.reason, "a purge was given up");
         let entry = order.entry("content.purge-refused", self.inner.clock.now());

@@ -196,15 +196,17 @@ async fn a_purge_does_not_wait_for_a_place_of_backups_that_was_forgotten() {
     let server = TestServer::start(options().depot(&place).without_workers()).await;
     let (admin, secret) = (server.admin(), Blob::noise(10, LARGE));
     Repository::new(&server, "team/app").push(&secret).await;
-    admin.delete("/api/v1/backups").await.assert_status(404);
+    admin.delete("/api/v1/backups").await.assert_status(400);
+    admin.delete("/api/v1/backups?to=").await.assert_status(404);
     admin.post_json("/api/v1/backups", &json!({})).await.assert_status(201);
-    admin.delete("/api/v1/backups").await.assert_status(409);
+    admin.delete("/api/v1/backups?to=").await.assert_status(409);
     go_on(&server).await;
     std::fs::remove_dir_all(&place).expect("to be removed");
     purge(&server, json!({ "digest": secret.digest })).await;
     assert_eq!(states(&server).await, ["under way"]);
 
-    admin.delete("/api/v1/backups?to=").await.assert_status(204);
+    // Its whole name means it too.
+    admin.delete(&format!("/api/v1/backups?to={}", place.display())).await.assert_status(204);
     while server.core().run_one("test").await.expect("a job") {}
     assert_eq!(states(&server).await, ["done"]);
     let audit = admin.get("/api/v1/audit?action=backup.forget&outcome=ok").await.assert_status(200).json();
