@@ -78,10 +78,7 @@ impl Core {
     /// # Errors
     /// [`Error::Backup`] while one is under way; those of the database.
     pub async fn forget_backups(&self, to: &str, actor: &Actor) -> Result<bool> {
-        let place = |name: &str| {
-            (self.inner.depots)(name)
-                .map_or_else(|_| name.to_owned(), |depot| depot.place().trim_end_matches('/').to_owned())
-        };
+        let place = |name: &str| (self.inner.depots)(name).map_or_else(|_| name.to_owned(), |depot| depot.place());
         let wanted = place(to);
         let names: Vec<_> = self.places_of_backups().await?.into_keys().filter(|name| place(name) == wanted).collect();
         if names.is_empty() {

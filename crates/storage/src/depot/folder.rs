@@ -27,7 +27,8 @@ pub struct Folder {
 impl Folder {
     /// The depot in `root`. Nothing is made until something is written.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into().into() }
+        // However it was put together, it has one name.
+        Self { root: root.into().components().collect::<PathBuf>().into() }
     }
 
     fn path(&self, name: &str) -> PathBuf {

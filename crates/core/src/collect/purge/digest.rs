@@ -8,7 +8,6 @@ use wharf_db::{Durability, Tx};
 use wharf_types::{Digest, Timestamp};
 
 use super::erase::Taking;
-use super::run::is_refusal;
 use super::{Broken, Order, Purged, TOLD, is_used};
 use crate::{Core, Error, Result};
 
@@ -16,29 +15,33 @@ use crate::{Core, Error, Result};
 const STEP: i64 = 64;
 
 impl Core {
-    /// Purges the digest. What it named is written down for [`Core::purge_candidates`].
+    /// Purges the digest. What it named is written down for [`Core::purge_candidates`]. A refusal leaves the digest here, is in the audit
+    /// log, because who asked may not be listening any more, and is returned.
     ///
     /// # Errors
-    /// A refusal, which leaves the digest here, and those of the catalog and the storage.
+    /// Those of the catalog and the storage.
     pub(super) async fn purge_digest(
         &self,
         digest: &Digest,
         force: bool,
         order: &Order,
         purged: &mut Purged,
-    ) -> Result<()> {
+    ) -> Result<Option<Error>> {
         let came = self.inner.db.read(digest, |tx, digest| Box::pin(purges::came_at(tx, digest)));
         // In a run that is taken up: that is not what the order is about.
         if came.await.map_err(Error::from)?.is_some_and(|came| came > order.at) {
-            return Ok(());
+            return Ok(None);
         }
         match self.take_namers_apart(digest, force, order, purged).await {
-            Ok(()) => self.purge_whole(digest, order, purged).await,
             Err(error) if is_refusal(&error) => {
                 self.withdraw(digest, order.at).await?;
-                Err(error)
+                self.note_refusal(order, &error).await?;
+                Ok(Some(error))
             }
-            Err(error) => Err(error),
+            taken => {
+                taken?;
+                self.purge_whole(digest, order, purged).await.map(|()| None)
+            }
         }
     }
 
@@ -172,4 +175,9 @@ async fn let_go(tx: &mut Tx<'_>, digest: &Digest, homes: &BTreeSet<i64>) -> Resu
         links += purges::unlink_from(tx, *home, digest).await?;
     }
     Ok(Some(links))
+}
+
+/// What trying again does not change: somebody has to decide.
+fn is_refusal(error: &Error) -> bool {
+    matches!(error, Error::PurgeBreaks(_) | Error::PurgeIndexed { .. })
 }

@@ -201,14 +201,7 @@ impl Core {
     pub(super) async fn purge_at_once(self, order: Order, job: jobs::Job, holder: String) -> Result<Purged> {
         let mut purged = Purged::default();
         let work = async {
-            let refused = match self.carry_out(&order, &mut purged).await {
-                Err(error) if is_refusal(&error) => {
-                    // Who asked may not be listening any more.
-                    self.give_up(&order, &error).await?;
-                    Err(error)
-                }
-                carried_out => Ok(carried_out?),
-            };
+            let refused = self.carry_out(&order, &mut purged).await?;
             Ok::<_, Error>((refused, self.tell(&order, job.id).await))
         };
         let Some(done) = self.hold(&job, &holder, work).await else { return Err(Error::PurgeGoesOn) };
@@ -221,7 +214,7 @@ impl Core {
         }
         let (refused, told) = done?;
         purged.noted = told.noted;
-        refused.map(|()| purged)
+        refused.map_or(Ok(purged), Err)
     }
 
     /// Runs a job of the kind `purge`: one that was cut off, or that has still somebody to tell.
@@ -239,47 +232,39 @@ impl Core {
             });
             known.await?;
             let mut purged = Purged::default();
-            match self.carry_out(&order, &mut purged).await {
-                Err(error) if is_refusal(&error) => self.give_up(&order, &error).await?,
-                carried_out => {
-                    carried_out?;
-                    let Purged { blobs, objects, .. } = purged;
-                    tracing::info!(blobs, objects, order.reason, "a purge that was cut off is carried out");
-                }
+            if self.carry_out(&order, &mut purged).await?.is_none() {
+                let Purged { blobs, objects, .. } = purged;
+                tracing::info!(blobs, objects, order.reason, "a purge that was cut off is carried out");
             }
         }
         self.tell(&order, job.id).await.problem.map_or(Ok(()), |problem| Err(Error::PurgeUnfinished(problem)))
     }
 
-    async fn carry_out(&self, order: &Order, purged: &mut Purged) -> Result<()> {
+    /// Removes what is ordered. Gives why the one digest that was ordered was refused.
+    async fn carry_out(&self, order: &Order, purged: &mut Purged) -> Result<Option<Error>> {
         match &order.goes {
             Goes::Digest { digest, force } => {
-                let done = self.purge_digest(digest, *force, order, purged).await;
-                if done.is_ok() || done.as_ref().is_err_and(is_refusal) {
-                    self.purge_candidates(order, purged).await?;
-                }
-                done
+                let refused = self.purge_digest(digest, *force, order, purged).await?;
+                self.purge_candidates(order, purged).await?;
+                return Ok(refused);
             }
             Goes::Again { digests } => {
                 for (digest, at) in digests {
-                    let order = order.of(*digest, *at);
-                    match self.purge_digest(digest, true, &order, purged).await {
-                        Err(error) if is_refusal(&error) => self.give_up(&order, &error).await?,
-                        done => done?,
-                    }
+                    self.purge_digest(digest, true, &order.of(*digest, *at), purged).await?;
                 }
-                self.purge_candidates(order, purged).await
+                self.purge_candidates(order, purged).await?;
             }
             Goes::Repository { format, name, rows } => {
                 let unknown = || Error::Inconsistent(format!("the format {format} is not known here"));
                 let target = Target::new(self.format_named(format).ok_or_else(unknown)?, name.clone());
-                self.purge_repository(&target, rows, order, purged).await
+                self.purge_repository(&target, rows, order, purged).await?;
             }
         }
+        Ok(None)
     }
 
     /// Says in the audit log that a purge was refused after it had begun, once for each try.
-    async fn give_up(&self, order: &Order, why: &Error) -> Result<()> {
+    pub(super) async fn note_refusal(&self, order: &Order, why: &Error) -> Result<()> {
         tracing::error!(error = %why, order.reason, "a purge was given up");
         let entry = order.entry("content.purge-refused", self.inner.clock.now());
         let entry = audit::Entry { detail: Some(why.to_string()), ..entry };
@@ -316,11 +301,6 @@ impl Core {
         }
         Ok(told)
     }
-}
-
-/// What trying again does not change: somebody has to decide.
-pub(super) fn is_refusal(error: &Error) -> bool {
-    matches!(error, Error::PurgeBreaks(_) | Error::PurgeIndexed { .. })
 }
 
 /// What was purged, and when.
