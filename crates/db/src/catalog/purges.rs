@@ -1,8 +1,11 @@
 //! What was purged, remembered for restores, and the statements of purges that nothing else needs.
 
+use std::sync::LazyLock;
+
 use wharf_types::{Digest, Timestamp};
 
-use crate::{Result, Row, Tx};
+use super::batch::{BATCH, params};
+use crate::{Engine, Result, Row, Tx};
 
 /// A purge's row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -160,21 +163,23 @@ pub async fn add_candidates(tx: &mut Tx<'_>, run: i64, repository: i64, digests:
     Ok(())
 }
 
-/// Writes down up to `limit` digests that a repository has, after `after`: links and manifests. Gives the last one.
+/// Writes down digests that a repository has.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn add_held(tx: &mut Tx<'_>, run: i64, repository: i64, after: &[u8], limit: i64) -> Result<Option<Digest>> {
-    let Some(last) = held_by(tx, repository, after, limit).await?.pop() else { return Ok(None) };
-    tx.execute(
-        "INSERT INTO purge_candidates (run, digest, repository_id, was_here)
-         SELECT CAST(?1 AS BIGINT), digest, CAST(?2 AS BIGINT), 1 FROM (SELECT digest FROM blob_links WHERE repository_id = ?2 AND digest > ?3 AND digest <= ?4
-           UNION SELECT digest FROM manifests WHERE repository_id = ?2 AND digest > ?3 AND digest <= ?4) held WHERE 1 = 1
-         ON CONFLICT (run, digest, repository_id) DO NOTHING",
-        &[&run, &repository, &after, &last],
-    )
-    .await?;
-    Ok(Some(last))
+pub async fn add_held(tx: &mut Tx<'_>, run: i64, repository: i64, digests: &[Digest]) -> Result<()> {
+    static SQL: LazyLock<String> = LazyLock::new(|| {
+        let rows: Vec<_> = (3..3 + BATCH).map(|place| format!("(?1, ?{place}, ?2, 1)")).collect();
+        format!(
+            "INSERT INTO purge_candidates (run, digest, repository_id, was_here) VALUES {}
+             ON CONFLICT (run, digest, repository_id) DO NOTHING",
+            rows.join(", ")
+        )
+    });
+    for batch in digests.chunks(BATCH) {
+        tx.execute(SQL.as_str(), &params(&[&run, &repository], batch)).await?;
+    }
+    Ok(())
 }
 
 /// What a run has to look at next, up to `limit`.
@@ -243,12 +248,66 @@ pub async fn hasten(tx: &mut Tx<'_>, digest: &Digest) -> Result<u64> {
     tx.execute(sql, &[digest]).await
 }
 
-/// Up to `limit` digests that a repository has, after `after`: links and manifests.
+/// Up to `limit` links of a repository, each with its place, that come after the place of a link. On PostgreSQL, which has them by
+/// digest, the place is the digest itself.
 ///
 /// # Errors
 /// Those of the database.
-async fn held_by(tx: &mut Tx<'_>, repository: i64, after: &[u8], limit: i64) -> Result<Vec<Digest>> {
-    let sql = "SELECT digest FROM blob_links WHERE repository_id = ?1 AND digest > ?2
-               UNION SELECT digest FROM manifests WHERE repository_id = ?1 AND digest > ?2 ORDER BY digest LIMIT ?3";
+pub async fn links_of(tx: &mut Tx<'_>, repository: i64, after: Option<&Held>, limit: i64) -> Result<Vec<Held>> {
+    let held = |row: &Row| Ok(Held { digest: row.get(0)?, row: row.get(1)? });
+    let rows = match tx.engine() {
+        Engine::Postgres => {
+            let sql = "SELECT digest, CAST(0 AS BIGINT) FROM blob_links
+                       WHERE repository_id = ?1 AND digest > ?2 ORDER BY digest LIMIT ?3";
+            let after = after.map(|held| held.digest.to_bytes()).unwrap_or_default();
+            tx.query(sql, &[&repository, &after, &limit]).await?
+        }
+        Engine::Sqlite => {
+            let after = after.map_or(0, |held| held.row);
+            tx.query(LINKS_OF_SQLITE, &[&repository, &after, &limit]).await?
+        }
+    };
+    rows.iter().map(held).collect()
+}
+
+/// SQLite has links by digest, those of all repositories together; the index over repositories has them in the order of their rows.
+const LINKS_OF_SQLITE: &str =
+    "SELECT digest, rowid FROM blob_links WHERE repository_id = ?1 AND rowid > ?2 ORDER BY rowid LIMIT ?3";
+
+/// A link, and where it comes among those of its repository.
+#[derive(Debug, Clone)]
+pub struct Held {
+    /// What it links to.
+    pub digest: Digest,
+    row: i64,
+}
+
+/// Up to `limit` manifests of a repository, after `after`.
+///
+/// # Errors
+/// Those of the database.
+pub async fn manifests_of(tx: &mut Tx<'_>, repository: i64, after: &[u8], limit: i64) -> Result<Vec<Digest>> {
+    let sql = "SELECT digest FROM manifests WHERE repository_id = ?1 AND digest > ?2 ORDER BY digest LIMIT ?3";
     tx.query(sql, &[&repository, &after, &limit]).await?.iter().map(|row| row.get(0)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_page_of_a_repositorys_links_is_read_and_not_sorted() {
+        let db = crate::Db::open(&crate::Config::SqliteMemory).await.unwrap();
+        let plan: Result<Vec<String>> = db
+            .read(&(), |tx, ()| {
+                Box::pin(async move {
+                    let sql: &str = format!("EXPLAIN QUERY PLAN {LINKS_OF_SQLITE}").leak();
+                    tx.query(sql, &[&1_i64, &1_i64, &1_i64]).await?.iter().map(|row| row.get(3)).collect()
+                })
+            })
+            .await;
+        let plan = plan.unwrap().join("\n");
+        assert!(plan.contains("USING INDEX blob_links_by_repository (repository_id=? AND rowid>?)"), "{plan}");
+        assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+    }
 }

@@ -64,6 +64,8 @@ async fn both_engines_dump_the_same_tables_and_columns() {
     for db in testing::databases().await {
         let mut tables = db.snapshot(&(), |tx, ()| Box::pin(dump::tables(tx))).await.unwrap();
         tables.sort_by(|a, b| a.name.cmp(&b.name));
+        // In which order the columns of a key come is an engine's own affair.
+        tables.iter_mut().for_each(|table| table.key.sort());
         found.push(tables);
     }
     assert_eq!(found[0], found[1]);

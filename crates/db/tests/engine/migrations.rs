@@ -1,7 +1,7 @@
 //! How a database comes to its schema, and who may open it.
 
 use tempfile::TempDir;
-use wharf_db::catalog::{generations, placements};
+use wharf_db::catalog::{collection, generations, placements, purges};
 use wharf_db::{Config, Db, Engine, Error, testing};
 
 use crate::{open_again, put, sizes};
@@ -30,6 +30,7 @@ wharf_db::on_both_engines! {
     a_newer_schema_is_open_to_older_programs_until_it_says_otherwise,
     the_real_schema_is_complete,
     packages_of_before_there_were_lists_are_listed,
+    links_of_before_they_lay_by_digest_are_held,
 }
 
 const ONE: (i64, &str, &str) = (1, "one", "CREATE TABLE things (key @text PRIMARY KEY, size @int NOT NULL) @strict;");
@@ -72,6 +73,51 @@ async fn a_newer_schema_is_open_to_older_programs_until_it_says_otherwise(place:
     opened(&place, &[ONE, TWO]).await.unwrap();
     let error = opened(&place, &[ONE]).await.unwrap_err();
     assert!(matches!(error, Error::Schema { found: 3, floor: 2, newest: 1 }), "{error}");
+}
+
+async fn links_of_before_they_lay_by_digest_are_held(place: Place) {
+    let mut digests = [b"one", b"two", b"six"].map(|content| wharf_types::Digest::sha256(content));
+    digests.sort_unstable();
+    let old = Db::open_at(&place.config, 18).await.unwrap();
+    let filled = old.write(wharf_db::Durability::Full, digests, |tx, digests| {
+        Box::pin(async move {
+            tx.execute("INSERT INTO projects (id, name, created_at) VALUES (1, 'team', 1)", &[]).await?;
+            for (id, name) in [(1_i64, "team/a"), (2, "team/b")] {
+                let sql =
+                    "INSERT INTO repositories (id, project_id, format, name, created_at) VALUES (?1, 1, 'text', ?2, 1)";
+                tx.execute(sql, &[&id, &name]).await?;
+            }
+            for (at, digest) in (7_i64..).zip(&*digests) {
+                let sql = "INSERT INTO blobs (digest, size, content, created_at) VALUES (?1, 3, ?1, 1)";
+                tx.execute(sql, &[digest]).await?;
+                // The second is the other repository's too, and hidden there.
+                let sql = "INSERT INTO blob_links (repository_id, digest, created_at) VALUES (1, ?1, ?2)";
+                tx.execute(sql, &[digest, &at]).await?;
+            }
+            let sql = "INSERT INTO blob_links (repository_id, digest, created_at, expiring_at) VALUES (2, ?1, 5, 6)";
+            tx.execute(sql, &[&digests[1]]).await?;
+            Ok::<_, Error>(())
+        })
+    });
+    filled.await.unwrap();
+    drop(old);
+    let db = Db::open(&place.config).await.unwrap();
+    let found = db.read(&digests, |tx, digests| {
+        Box::pin(async move {
+            let first = purges::links_of(tx, 1, None, 2).await?;
+            let rest = purges::links_of(tx, 1, first.last(), 2).await?;
+            let held: Vec<_> = first.iter().chain(&rest).map(|held| held.digest).collect();
+            let links = collection::links_to(tx, &digests[1], 10).await?;
+            Ok::<_, Error>((held, links))
+        })
+    });
+    let (held, links) = found.await.unwrap();
+    assert_eq!(held, digests);
+    let links: Vec<_> = links
+        .iter()
+        .map(|link| (link.repository, link.created_at.as_millis(), link.expiring_at.map(|at| at.as_millis())))
+        .collect();
+    assert_eq!(links, [(1, 8, None), (2, 5, Some(6))]);
 }
 
 async fn packages_of_before_there_were_lists_are_listed(place: Place) {

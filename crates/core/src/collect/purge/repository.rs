@@ -2,6 +2,7 @@
 
 use wharf_db::Durability;
 use wharf_db::catalog::{bin, purges, repositories};
+use wharf_types::Digest;
 
 use super::{Order, Purged};
 use crate::artifact::ask_to_reflect;
@@ -40,17 +41,38 @@ impl Core {
         }
     }
 
+    /// Links and manifests; a manifest need not be linked.
     async fn write_down_held(&self, id: i64, order: &Order) -> Result<()> {
+        let mut after = None;
+        loop {
+            let args = (id, after);
+            let links =
+                self.inner.db.read(&args, |tx, (id, after)| Box::pin(purges::links_of(tx, *id, after.as_ref(), PAGE)));
+            let links = links.await.map_err(Error::from)?;
+            self.add_held(id, order, links.iter().map(|held| held.digest).collect()).await?;
+            after = links.last().cloned();
+            if after.is_none() {
+                break;
+            }
+        }
         let mut after = Vec::new();
         loop {
-            let args = (order.run, id, after);
-            let written = self.inner.db.write(Durability::Relaxed, args, |tx, (run, id, after)| {
-                Box::pin(purges::add_held(tx, *run, *id, after, PAGE))
-            });
-            let written: wharf_db::Result<_> = written.await;
-            let Some(last) = written? else { return Ok(()) };
+            let args = (id, after);
+            let manifests =
+                self.inner.db.read(&args, |tx, (id, after)| Box::pin(purges::manifests_of(tx, *id, after, PAGE)));
+            let manifests = manifests.await.map_err(Error::from)?;
+            let Some(last) = manifests.last() else { return Ok(()) };
             after = last.to_bytes();
+            self.add_held(id, order, manifests).await?;
         }
+    }
+
+    async fn add_held(&self, id: i64, order: &Order, digests: Vec<Digest>) -> Result<()> {
+        let args = (order.run, id, digests);
+        let written = self.inner.db.write(Durability::Relaxed, args, |tx, (run, id, digests)| {
+            Box::pin(purges::add_held(tx, *run, *id, digests))
+        });
+        Ok(written.await?)
     }
 
     /// From now on it is nowhere, and no bin brings it back. False if it was deleted before.
