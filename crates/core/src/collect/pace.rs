@@ -1,5 +1,6 @@
 //! How fast the collector goes: a little at a time, because all of a second's work at once is what others would notice.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -40,6 +41,9 @@ impl Pace {
     }
 }
 
+/// The fewest and the most links or reviews of one transaction.
+const STEP: RangeInclusive<u8> = 8..=64;
+
 /// The limits of a run, shared by all that it does side by side.
 pub(super) struct Brake<'a> {
     limits: &'a Collection,
@@ -51,6 +55,14 @@ pub(super) struct Brake<'a> {
 impl<'a> Brake<'a> {
     pub(super) fn new(limits: &'a Collection, stop: &'a CancellationToken) -> Self {
         Self { limits, stop, rows: Pace::new(), bytes: Pace::new() }
+    }
+
+    /// How many links or reviews the next transaction takes when the last one `took` so long. On SQLite every push waits while it
+    /// runs, and it waits for the disk with a group of pushes: so it takes what the rate allows in that time, little where the
+    /// disk is quick, and more where it is slow. Each is two rows or more, and the rest of the time is for waiting.
+    pub(super) fn step(&self, took: Duration) -> usize {
+        let rows = took.as_secs_f64().min(1.0) * f64::from(self.limits.rate);
+        STEP.rev().find(|&links| f64::from(links) * 2.0 <= rows).unwrap_or(*STEP.start()).into()
     }
 
     /// After so many rows.
@@ -92,5 +104,13 @@ mod tests {
         let (pace, minute) = (Pace::new(), Duration::from_secs(60));
         assert_eq!(pace.ahead(minute, 1_000, 1_000), Duration::ZERO);
         assert_eq!(pace.ahead(minute, 1_000, 1_000), Duration::from_secs(1));
+    }
+
+    #[test]
+    fn a_transaction_is_as_large_as_the_last_one_was_slow() {
+        let (limits, stop) = (Collection { rate: 6000, ..Collection::default() }, CancellationToken::new());
+        let brake = Brake::new(&limits, &stop);
+        let steps = [0, 5, 10, 1_000, 60_000].map(|millis| brake.step(Duration::from_millis(millis)));
+        assert_eq!(steps, [8, 15, 30, 64, 64]);
     }
 }

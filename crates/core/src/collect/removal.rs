@@ -53,11 +53,18 @@ impl Core {
             self.inner.storage.remove(&keys).await.map(|()| call)
         });
         let mut failure = None;
-        let mut removals = stream::iter(removals).buffer_unordered(AT_ONCE);
-        while let Some(outcome) = removals.next().await {
-            match outcome {
-                Ok(gone) => self.are_gone(&gone, done).await?,
-                Err(error) => failure = Some(error),
+        // Those that went while the last ones were written down are written down together.
+        let mut removals = stream::iter(removals).buffer_unordered(AT_ONCE).ready_chunks(AT_ONCE);
+        while let Some(outcomes) = removals.next().await {
+            let mut gone = Vec::new();
+            for outcome in outcomes {
+                match outcome {
+                    Ok(call) => gone.extend(call),
+                    Err(error) => failure = Some(error),
+                }
+            }
+            if !gone.is_empty() {
+                self.are_gone(&gone, done).await?;
             }
         }
         failure.map_or(Ok(()), |error| Err(error.into()))

@@ -5,6 +5,9 @@
 //! shows the link again. Only a link that stayed hidden for all of the grace goes. So a push needs no write to keep a link, and
 //! none is taken from under it.
 
+use std::time::Duration;
+
+use tokio::time::Instant;
 use wharf_db::catalog::collection::Link;
 use wharf_db::catalog::reviews::Review;
 use wharf_db::catalog::{collection, doomed, reviews};
@@ -15,14 +18,11 @@ use super::Collected;
 use super::pace::Brake;
 use crate::{Config, Core, Error, Result};
 
-/// Reviews or links of one transaction: on SQLite every push waits while it runs.
-const STEP: usize = 32;
-
 /// The reason of a review that begins with a link's age.
 pub(super) const UNNAMED: &str = "no manifest uses it";
 
 /// The least age of a link that is looked at: a transaction may commit later than its time says, and clocks differ.
-const YOUNGEST: std::time::Duration = std::time::Duration::from_secs(60);
+const YOUNGEST: Duration = Duration::from_secs(60);
 
 /// When things go, seen from `now`.
 #[derive(Debug, Clone, Copy)]
@@ -30,7 +30,7 @@ pub(super) struct Times {
     pub(super) now: Timestamp,
     /// A link that is younger is looked at when it is old enough, by the cursor.
     pub(super) mature: Timestamp,
-    pub(super) grace: std::time::Duration,
+    pub(super) grace: Duration,
     /// Until then the cursor looks at links.
     pub(super) cursor: Timestamp,
     object_due: Timestamp,
@@ -93,14 +93,22 @@ impl Core {
         if !any.await? {
             return Ok(());
         }
-        for _ in 0..(self.inner.config.collection.batch as usize).div_ceil(STEP).max(1) {
-            let passed = self.inner.db.write(Durability::Relaxed, times, |tx, times| Box::pin(settle_aged(tx, times)));
-            let passed = passed.await?;
+        let (mut left, mut took) = (self.inner.config.collection.batch.max(1) as usize, Duration::ZERO);
+        while left > 0 {
+            let (step, begun) = (brake.step(took).min(left), Instant::now());
+            let args = (times, step);
+            let passed = self
+                .inner
+                .db
+                .write(Durability::Relaxed, args, |tx, (times, step)| Box::pin(settle_aged(tx, times, *step)));
+            let (passed, found) = passed.await?;
+            took = begun.elapsed();
             self.inner.tally.count(&passed);
             done.add(&passed);
-            if passed.reviewed < STEP as u64 {
+            if found < step {
                 break;
             }
+            left -= step;
             brake.rows(passed.reviewed).await;
         }
         Ok(())
@@ -117,8 +125,11 @@ impl Core {
         let leased = self.inner.db.write(Durability::Relaxed, args, |tx, (times, span, limit)| {
             Box::pin(reviews::lease(tx, times.now, *span, *limit))
         });
-        for batch in leased.await.map_err(Error::from)?.chunks(STEP) {
-            let settled = self.settle_reviews(batch.to_vec(), times).await?;
+        let (mut leased, mut took) = (leased.await.map_err(Error::from)?, Duration::ZERO);
+        while !leased.is_empty() {
+            let (rest, begun) = (leased.split_off(brake.step(took).min(leased.len())), Instant::now());
+            let settled = self.settle_reviews(std::mem::replace(&mut leased, rest), times).await?;
+            took = begun.elapsed();
             self.inner.tally.count(&settled);
             done.add(&settled);
             brake.rows(settled.reviewed).await;
@@ -133,9 +144,9 @@ impl Core {
     }
 }
 
-/// Passes links that have come of age. Those that nothing uses need no review before their first step.
-async fn settle_aged(tx: &mut Tx<'_>, times: &Times) -> Result<Collected> {
-    let links = collection::pass_links(tx, times.cursor, STEP as i64).await?;
+/// Passes links that have come of age, and says how many there were. Those that nothing uses need no review before their first step.
+async fn settle_aged(tx: &mut Tx<'_>, times: &Times, most: usize) -> Result<(Collected, usize)> {
+    let links = collection::pass_links(tx, times.cursor, most as i64).await?;
     let mut done = Collected { reviewed: links.len() as u64, ..Collected::default() };
     let with = |wanted: Verdict| -> Vec<Link> {
         links.iter().filter(|link| link.expiring_at.is_none() && times.judge(link) == wanted).cloned().collect()
@@ -149,7 +160,7 @@ async fn settle_aged(tx: &mut Tx<'_>, times: &Times) -> Result<Collected> {
     done.links = collection::unlink(tx, &goes).await?;
     done.reviewed += goes.len() as u64;
     remove_unused(tx, goes.iter().map(|link| link.digest).collect(), times, &mut done).await?;
-    Ok(done)
+    Ok((done, links.len()))
 }
 
 /// Settles reviews, in the transaction that looks. Where a link is out of the way, the bytes are looked at too.
