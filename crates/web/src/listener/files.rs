@@ -15,6 +15,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use rustix::io::Errno;
+use rustix::net::sockopt::set_tcp_cork;
 use tokio::io::{AsyncWrite, Interest};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
@@ -43,7 +44,30 @@ pub(crate) struct Files {
     /// Whether the connection can send any.
     taken: AtomicBool,
     waiting: AtomicUsize,
-    queue: Mutex<VecDeque<FilePart>>,
+    queue: Mutex<Queue>,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    pieces: VecDeque<Piece>,
+    /// The socket keeps what does not fill a packet until more follows: less work for the kernel.
+    corked: bool,
+}
+
+#[derive(Debug)]
+struct Piece {
+    part: FilePart,
+    /// Of its body: nothing follows soon.
+    last: bool,
+}
+
+impl Queue {
+    /// Where the kernel refuses it, bytes go out all the same.
+    fn cork(&mut self, socket: &TcpStream, corked: bool) {
+        if self.corked != corked && set_tcp_cork(socket, corked).is_ok() {
+            self.corked = corked;
+        }
+    }
 }
 
 impl Files {
@@ -61,9 +85,9 @@ impl Files {
         self.waiting.load(Relaxed) == 0
     }
 
-    fn push(&self, piece: FilePart) -> Bytes {
-        let stand_in = STAND_IN.slice(..usize::try_from(piece.length()).unwrap_or(PIECE));
-        self.queue.lock().push_back(piece);
+    fn push(&self, piece: Piece) -> Bytes {
+        let stand_in = STAND_IN.slice(..usize::try_from(piece.part.length()).unwrap_or(PIECE));
+        self.queue.lock().pieces.push_back(piece);
         self.waiting.fetch_add(1, Relaxed);
         stand_in
     }
@@ -92,27 +116,34 @@ impl Files {
     fn send(&self, socket: &TcpStream, wanted: usize) -> io::Result<usize> {
         let mut queue = self.queue.lock();
         let lost = || io::Error::other("a piece of a file that is to be sent is not there");
-        let piece = queue.front_mut().ok_or_else(lost)?;
-        let (mut at, left) = (piece.start(), usize::try_from(piece.length()).unwrap_or(PIECE));
+        let last = queue.pieces.front().is_none_or(|piece| piece.last);
+        if !last {
+            queue.cork(socket, true);
+        }
+        let part = queue.pieces.front_mut().map(|piece| &mut piece.part).ok_or_else(lost)?;
+        let (mut at, left) = (part.start(), usize::try_from(part.length()).unwrap_or(PIECE));
         // Each stand-in is one piece, or what is left of it.
         if left != wanted {
             return Err(lost());
         }
-        let sent = match rustix::fs::sendfile(socket, piece.file(), Some(&mut at), left) {
+        let sent = match rustix::fs::sendfile(socket, part.file(), Some(&mut at), left) {
             // Not every file system lends its pages, and not every sandbox lets one ask.
             Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP | Errno::PERM) => {
                 REFUSED.store(true, Relaxed);
-                copy(socket, piece)?
+                copy(socket, part)?
             }
             sent => sent?,
         };
         if sent == 0 {
             return Err(Errno::IO.into());
         }
-        piece.pass(sent);
+        part.pass(sent);
         if sent == left {
-            queue.pop_front();
+            queue.pieces.pop_front();
             self.waiting.fetch_sub(1, Relaxed);
+            if last {
+                queue.cork(socket, false);
+            }
         }
         Ok(sent)
     }
@@ -129,7 +160,7 @@ fn copy(socket: &TcpStream, piece: &FilePart) -> io::Result<usize> {
 pub(crate) struct Sending {
     left: FilePart,
     /// The piece that the disk is asked for.
-    bringing: Option<(FilePart, JoinHandle<io::Result<()>>)>,
+    bringing: Option<(Piece, JoinHandle<io::Result<()>>)>,
 }
 
 impl Sending {
@@ -149,12 +180,13 @@ impl Sending {
             if self.left.length() == 0 {
                 return Poll::Ready(None);
             }
-            let piece = self.left.take(PIECE);
+            let part = self.left.take(PIECE);
+            let piece = Piece { part, last: self.left.length() == 0 };
             // The thread that sends serves others too, and must not wait for a disk.
-            if piece.is_in_memory() {
+            if piece.part.is_in_memory() {
                 return Poll::Ready(Some(Ok(files.push(piece))));
             }
-            let wanted = piece.clone();
+            let wanted = piece.part.clone();
             self.bringing = Some((piece, tokio::task::spawn_blocking(move || wanted.bring())));
         }
     }
@@ -168,6 +200,7 @@ mod tests {
 
     use bytes::Buf as _;
     use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+    use rustix::net::sockopt::tcp_cork;
     use tokio::io::AsyncReadExt as _;
     use tokio::net::TcpListener;
 
@@ -193,6 +226,7 @@ mod tests {
                     left.advance(sent);
                 }
             }
+            assert!(!tcp_cork(&server).unwrap(), "the end of a body waits for nothing");
             drop(server);
         };
         let (read, ()) = tokio::join!(client.read_to_end(&mut got), sends);
