@@ -18,6 +18,7 @@ type options struct {
 	addr, user, repo, path, method, kind, file string
 	conns, n, per                              int
 	size                                       int64
+	rate                                       float64
 	time                                       time.Duration
 }
 
@@ -53,6 +54,7 @@ func main() {
 	set.IntVar(&o.conns, "conns", 1, "connections")
 	set.IntVar(&o.n, "n", 1<<30, "how many at most")
 	set.IntVar(&o.per, "per", 10, "tags in one request")
+	set.Float64Var(&o.rate, "rate", 0, "images a second that become due, whether the last ones are done or not (default: as fast as they go)")
 	set.Int64Var(&o.size, "size", 1<<20, "bytes in a blob")
 	set.DurationVar(&o.time, "time", 0, "how long at most (default: until -n is reached, ten minutes at most)")
 	_ = set.Parse(os.Args[2:])

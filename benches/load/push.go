@@ -58,7 +58,8 @@ func pushImage(c *conn, repo string, m *mint, n uint64) error {
 	return putManifest(c, repo, fmt.Sprintf("t%x-%d", m.salt, n), manifest)
 }
 
-// each runs do for 0, 1, 2 … on -conns connections until -n or -time is reached and times every call.
+// each runs do for 0, 1, 2 … on -conns connections until -n or -time is reached and times every call. With -rate a call is
+// timed from when it was due: what waits for a connection waits for the server.
 func each(o *options, a *auth, do func(c *conn, n uint64) error) (latencies, time.Duration, error) {
 	var (
 		next  atomic.Int64
@@ -81,6 +82,10 @@ func each(o *options, a *auth, do func(c *conn, n uint64) error) (latencies, tim
 					break
 				}
 				started := time.Now()
+				if o.rate > 0 {
+					started = begin.Add(time.Duration(float64(n) / o.rate * float64(time.Second)))
+					time.Sleep(time.Until(started))
+				}
 				if err := do(c, uint64(n)); err != nil {
 					fault.CompareAndSwap(nil, &err)
 					break

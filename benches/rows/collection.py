@@ -4,6 +4,7 @@ import hashlib
 import http.client
 import os
 import re
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -14,37 +15,59 @@ TITLE = "100 000 blobs that no manifest names, collected while images are pushed
 
 SIZE = 20_000  # more than a row holds, so that each has an object
 CLIENTS = 32  # their syncs are shared
-ALONE = 5  # runs before
+ALONE = 5  # runs before, and as many after
 AGE = 62  # seconds; a link must be a minute old before it is looked at
 AT_ONCE = {"WHARF_RETENTION_UNREFERENCED": "1s", "WHARF_COLLECTION_GRACE": "0s", "WHARF_COLLECTION_WAIT": "0s"}
 
 
 def run(bench):
+    """Once beside pushes as fast as they go, which leave the collector no processor time but what it takes from them, and once
+    beside half as many a second."""
     count = bench.size(100_000, 500)
+    seconds, alone, meanwhile = collect(bench, count)
+    half = middle(alone, "rate") / 2
+    _, calm, disturbed = collect(bench, bench.size(50_000, 500), half)
+    return [Line(f"collection of {thousands(count)} blobs", "s", seconds, bar="< 60 s", met=seconds < 60),
+            slower("push p99 meanwhile, as fast as they go", alone, meanwhile, bench),
+            slower("push p99 meanwhile, at half that rate", calm, disturbed, bench)]
+
+
+def collect(bench, count, rate=0):
+    """How long it takes beside pushes, and their runs without it and meanwhile. Those without are half of them from after it: a disk is
+    slower for some minutes when much was written to it."""
     with bench.fresh(Collecting, label="collection") as wharf:
         seed(wharf, count)
         seeded = time.monotonic()
         bench.quiet()
-        before = [push(bench, wharf) for _ in range(bench.size(ALONE, 1))]
+        alone = [push(bench, wharf, rate) for _ in range(bench.size(ALONE, 1))]
         wharf.stop()
         time.sleep(max(0, AGE - (time.monotonic() - seeded)))
         wharf.settings = AT_ONCE
         wharf.start()
-        begin, loads = time.monotonic(), []
+        begin, meanwhile, stop = time.monotonic(), [], threading.Event()
         with ThreadPoolExecutor(1) as watcher:
-            gone = watcher.submit(until_collected, wharf, count)
-            while not gone.done():
-                loads.append(push(bench, wharf))
+            gone = watcher.submit(until_collected, wharf, count, stop)
+            try:
+                while not gone.done():
+                    meanwhile.append(push(bench, wharf, rate))
+            finally:
+                stop.set()
             seconds = gone.result() - begin
-    # One run of a few seconds differs from the next by more than the bar, so the middle one stands for all, on both sides.
-    alone, meanwhile, worst = middle(before, "p99_ms"), middle(loads, "p99_ms"), max(load["p99_ms"] for load in loads)
-    growth = meanwhile / alone - 1
-    gone = Line(f"collection of {thousands(count)} blobs", "s", seconds, bar="< 60 s", met=seconds < 60)
-    slower = Line("push p99 meanwhile", "ms", meanwhile, bar="up by < 20 %", met=growth < .2, ratio=f"{growth:+.0%}",
-                  note=f"alone {alone:.1f} ms; medians of {ALONE} and of {len(loads)} runs of {bench.seconds} s, the worst {worst:.1f} ms;"
-                       f" alone the pushes keep the server's core {middle(before, 'busy'):.0%} busy ({middle(before, 'rate'):.0f} images/s), with the"
-                       f" collection it is {middle(loads, 'busy'):.0%} ({middle(loads, 'rate'):.0f})")
-    return [gone, slower]
+        wharf.stop()
+        wharf.settings = {}
+        wharf.start()
+        alone += [push(bench, wharf, rate) for _ in range(bench.size(ALONE, 1))]
+        return seconds, alone, meanwhile
+
+
+def slower(name, alone, meanwhile, bench):
+    """One run of a few seconds differs from the next by more than the bar, so the middle one stands for all, on both sides."""
+    p99, growth = middle(meanwhile, "p99_ms"), middle(meanwhile, "p99_ms") / middle(alone, "p99_ms") - 1
+    told = [f"{middle(loads, 'rate'):.0f} images/s, p50 {middle(loads, 'p50_ms'):.1f} ms, p99 {middle(loads, 'p99_ms'):.1f} ms (the worst"
+            f" run {max(load['p99_ms'] for load in loads):.1f} ms), the server's core {middle(loads, 'busy'):.0%} busy"
+            for loads in (alone, meanwhile)]
+    return Line(name, "ms", p99, bar="up by < 20 %", met=growth < .2, ratio=f"{growth:+.0%}",
+                note=f"medians of {len(alone)} and of {len(meanwhile)} runs of {bench.seconds} s. Alone {told[0]}; with the collection {told[1]}")
 
 
 def middle(loads, key):
@@ -58,11 +81,11 @@ class Collecting(Wharf):
         return super().environment() | {"WHARF_METRICS_PUBLIC": "true"} | self.settings
 
 
-def push(bench, server):
-    """Pushes for a while, and says how busy the server's core was."""
+def push(bench, server, rate):
+    """Pushes for a while, so many a second or as fast as they go, and says how busy the server's core was."""
     before, begin = worked(server), time.monotonic()
     load = bench.load(server, "push", repo="bench/push", conns=8, size=1_000_000, time=f"{bench.seconds}s",
-                      n=bench.size(100_000, 40))
+                      n=bench.size(100_000, 40), rate=rate)
     return load | {"busy": (worked(server) - before) / (time.monotonic() - begin)}
 
 
@@ -87,13 +110,12 @@ def seed(server, count):
         list(clients.map(some, range(CLIENTS)))
 
 
-def until_collected(server, count):
+def until_collected(server, count, stop):
     """When all are gone."""
     begin = time.monotonic()
     while (so_far := collected(server)) < count:
-        if time.monotonic() - begin > 600:
-            raise RuntimeError(f"{so_far} of {count} blobs are gone after ten minutes")
-        time.sleep(.5)
+        if time.monotonic() - begin > 600 or stop.wait(.5):
+            raise RuntimeError(f"{so_far} of {count} blobs are gone after {time.monotonic() - begin:.0f} s")
     return time.monotonic()
 
 
