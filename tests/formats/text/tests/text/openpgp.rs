@@ -38,10 +38,10 @@ async fn good(shelf: &Shelf, keyring: &[u8]) -> usize {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         // Its own word, because a fingerprint may spell BAD.
         assert!(!said.contains("gpgv: BAD"), "{said}");
-        said.matches("Good signature").count()
+        (said.matches("Good signature").count(), said)
     };
-    let found = says(&["Release.asc", "Release"]);
-    assert_eq!(found, says(&["InRelease"]));
+    let ((found, beside), (inside, within)) = (says(&["Release.asc", "Release"]), says(&["InRelease"]));
+    assert_eq!(found, inside, "{beside}{within}");
     found
 }
 
