@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use wharf_types::{Digest, Timestamp};
 
-use super::batch::{BATCH, params, places};
+use super::batch::{BATCH, Texts, params, places};
 use crate::{Result, Row, Tx};
 
 /// A link under review.
@@ -59,16 +59,18 @@ fn link(row: &Row) -> Result<Link> {
 /// # Errors
 /// Those of the database.
 pub async fn links_under_review(tx: &mut Tx<'_>, ids: &[i64]) -> Result<Vec<(i64, Link)>> {
-    static SQL: LazyLock<String> = LazyLock::new(|| {
-        format!(
-            "SELECT l.repository_id, l.digest, l.created_at, l.expiring_at, {NEEDED}, r.id FROM reviews r
-             JOIN blob_links l ON l.repository_id = r.repository_id AND l.digest = r.digest WHERE r.id IN ({})",
-            places(1)
-        )
+    static SQL: LazyLock<Texts> = LazyLock::new(|| {
+        Texts::new(|rows| {
+            format!(
+                "SELECT l.repository_id, l.digest, l.created_at, l.expiring_at, {NEEDED}, r.id FROM reviews r
+                 JOIN blob_links l ON l.repository_id = r.repository_id AND l.digest = r.digest WHERE r.id IN ({})",
+                places(1, rows)
+            )
+        })
     });
     let mut links = Vec::with_capacity(ids.len());
     for batch in ids.chunks(BATCH) {
-        for row in tx.query(SQL.as_str(), &params(&[], batch)).await? {
+        for row in tx.query(SQL.of(batch), &params(&[], batch)).await? {
             links.push((row.get(5)?, link(&row)?));
         }
     }
@@ -94,13 +96,16 @@ pub async fn link_of(tx: &mut Tx<'_>, repository: i64, digest: &Digest) -> Resul
 /// # Errors
 /// Those of the database.
 pub async fn hide(tx: &mut Tx<'_>, links: &[Link], at: Option<Timestamp>) -> Result<u64> {
-    static SQL: LazyLock<String> = LazyLock::new(|| {
-        format!("UPDATE blob_links SET expiring_at = ?1 WHERE repository_id = ?2 AND digest IN ({})", places(3))
+    static SQL: LazyLock<Texts> = LazyLock::new(|| {
+        Texts::new(|rows| {
+            let digests = places(3, rows);
+            format!("UPDATE blob_links SET expiring_at = ?1 WHERE repository_id = ?2 AND digest IN ({digests})")
+        })
     });
     let mut changed = 0;
     for (repository, digests) in by_repository(links) {
         for batch in digests.chunks(BATCH) {
-            changed += tx.execute(SQL.as_str(), &params(&[&at, &repository], batch)).await?;
+            changed += tx.execute(SQL.of(batch), &params(&[&at, &repository], batch)).await?;
         }
     }
     Ok(changed)
@@ -111,12 +116,15 @@ pub async fn hide(tx: &mut Tx<'_>, links: &[Link], at: Option<Timestamp>) -> Res
 /// # Errors
 /// Those of the database.
 pub async fn unlink(tx: &mut Tx<'_>, links: &[Link]) -> Result<u64> {
-    static SQL: LazyLock<String> =
-        LazyLock::new(|| format!("DELETE FROM blob_links WHERE repository_id = ?1 AND digest IN ({})", places(2)));
+    static SQL: LazyLock<Texts> = LazyLock::new(|| {
+        Texts::new(|rows| {
+            format!("DELETE FROM blob_links WHERE repository_id = ?1 AND digest IN ({})", places(2, rows))
+        })
+    });
     let mut gone = 0;
     for (repository, digests) in by_repository(links) {
         for batch in digests.chunks(BATCH) {
-            gone += tx.execute(SQL.as_str(), &params(&[&repository], batch)).await?;
+            gone += tx.execute(SQL.of(batch), &params(&[&repository], batch)).await?;
         }
     }
     Ok(gone)
@@ -151,16 +159,18 @@ fn gone(row: &Row) -> Result<Gone> {
 /// # Errors
 /// Those of the database.
 pub async fn remove_unused(tx: &mut Tx<'_>, digests: &[Digest]) -> Result<Vec<Gone>> {
-    static SQL: LazyLock<String> = LazyLock::new(|| {
-        format!(
-            "DELETE FROM blobs WHERE digest IN (SELECT b.digest FROM blobs b WHERE b.digest IN ({}) AND {UNUSED})
-             RETURNING digest, size, storage, object",
-            places(1)
-        )
+    static SQL: LazyLock<Texts> = LazyLock::new(|| {
+        Texts::new(|rows| {
+            format!(
+                "DELETE FROM blobs WHERE digest IN (SELECT b.digest FROM blobs b WHERE b.digest IN ({}) AND {UNUSED})
+                 RETURNING digest, size, storage, object",
+                places(1, rows)
+            )
+        })
     });
     let mut removed = Vec::new();
     for batch in digests.chunks(BATCH) {
-        for row in tx.query(SQL.as_str(), &params(&[], batch)).await? {
+        for row in tx.query(SQL.of(batch), &params(&[], batch)).await? {
             removed.push(gone(&row)?);
         }
     }

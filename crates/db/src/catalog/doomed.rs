@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use wharf_types::{Digest, Timestamp};
 
-use super::batch::{BATCH, params, places};
+use super::batch::{BATCH, Texts, each, filled, params, places};
 use super::collection::Gone;
 use crate::{Result, Row, Tx};
 
@@ -39,28 +39,24 @@ fn doomed(row: &Row) -> Result<Doomed> {
 /// # Errors
 /// Those of the database.
 pub async fn insert(tx: &mut Tx<'_>, gone: &[Gone], at: Timestamp, due: Timestamp) -> Result<()> {
-    static SQL: LazyLock<String> = LazyLock::new(|| {
-        let rows: Vec<_> = (0..BATCH)
-            .map(|row| {
-                let first = 3 + 4 * row;
-                format!("(?{}, ?{}, ?{}, ?{}, ?1, ?2)", first, first + 1, first + 2, first + 3)
-            })
-            .collect();
-        format!(
-            "INSERT INTO doomed_objects (object, storage, size, digest, doomed_at, due_at) VALUES {}
-             ON CONFLICT (object) DO NOTHING",
-            rows.join(", ")
-        )
+    static SQL: LazyLock<Texts> = LazyLock::new(|| {
+        Texts::new(|rows| {
+            let row = |row| format!("({}, ?1, ?2)", places(3 + 4 * row, 4));
+            format!(
+                "INSERT INTO doomed_objects (object, storage, size, digest, doomed_at, due_at) VALUES {}
+                 ON CONFLICT (object) DO NOTHING",
+                each(rows, row)
+            )
+        })
     });
     let stored: Vec<_> =
         gone.iter().filter_map(|gone| gone.object.as_ref().map(|(storage, object)| (gone, storage, object))).collect();
     for batch in stored.chunks(BATCH) {
         let mut params: Vec<&(dyn crate::ToValue + Sync)> = vec![&at, &due];
-        for row in 0..BATCH {
-            let (gone, storage, object) = batch.get(row).unwrap_or(&batch[0]);
+        for (gone, storage, object) in filled(batch) {
             params.extend_from_slice(&[*object, *storage, &gone.size, &gone.digest]);
         }
-        tx.execute(SQL.as_str(), &params).await?;
+        tx.execute(SQL.of(batch), &params).await?;
     }
     Ok(())
 }
@@ -108,10 +104,11 @@ pub async fn lease(tx: &mut Tx<'_>, storage: &str, now: Timestamp, span: Duratio
 /// # Errors
 /// Those of the database.
 pub async fn finish(tx: &mut Tx<'_>, objects: &[String]) -> Result<()> {
-    static SQL: LazyLock<String> =
-        LazyLock::new(|| format!("DELETE FROM doomed_objects WHERE object IN ({})", places(1)));
+    static SQL: LazyLock<Texts> = LazyLock::new(|| {
+        Texts::new(|rows| format!("DELETE FROM doomed_objects WHERE object IN ({})", places(1, rows)))
+    });
     for batch in objects.chunks(BATCH) {
-        tx.execute(SQL.as_str(), &params(&[], batch)).await?;
+        tx.execute(SQL.of(batch), &params(&[], batch)).await?;
     }
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use wharf_types::{Digest, Timestamp};
 
+use super::batch::{BATCH, Texts, each, filled, places};
 use crate::catalog::blobs::{self, Blob};
 use crate::{Result, Row, ToValue, Tx};
 
@@ -89,40 +90,37 @@ pub async fn add_file(tx: &mut Tx<'_>, generation: i64, repository: i64, file: &
     add_segments(tx, generation, file).await
 }
 
-/// Rows to a statement; what is left over repeats the last row, which then is there already.
-const BATCH: usize = 64;
-
-static ADD_SEGMENTS: LazyLock<String> = LazyLock::new(|| {
-    let rows: Vec<_> = (0..BATCH).map(|row| format!("(?1, ?2, ?{}, ?{})", 2 * row + 3, 2 * row + 4)).collect();
-    format!(
-        "INSERT INTO generation_segments (generation_id, path, position, digest) VALUES {}
-         ON CONFLICT (generation_id, path, position) DO NOTHING",
-        rows.join(", ")
-    )
+static ADD_SEGMENTS: LazyLock<Texts> = LazyLock::new(|| {
+    Texts::new(|rows| {
+        format!(
+            "INSERT INTO generation_segments (generation_id, path, position, digest) VALUES {}
+             ON CONFLICT (generation_id, path, position) DO NOTHING",
+            each(rows, |row| format!("(?1, ?2, {})", places(3 + 2 * row, 2)))
+        )
+    })
 });
 
 async fn add_segments(tx: &mut Tx<'_>, generation: i64, file: &File) -> Result<()> {
     let numbered: Vec<(i64, &Digest)> = (0_i64..).zip(&file.segments).collect();
     for batch in numbered.chunks(BATCH) {
         let mut params: Vec<&(dyn ToValue + Sync)> = vec![&generation, &file.path];
-        for row in 0..BATCH {
-            let (position, digest) = &batch[row.min(batch.len() - 1)];
+        for (position, digest) in filled(batch) {
             params.push(position);
             params.push(digest);
         }
-        tx.execute(ADD_SEGMENTS.as_str(), &params).await?;
+        tx.execute(ADD_SEGMENTS.of(batch), &params).await?;
     }
     Ok(())
 }
 
-static ADD_PIECES: LazyLock<String> = LazyLock::new(|| {
-    let row = |n: usize| (0..7).map(|column| format!("?{}", 4 + 7 * n + column)).collect::<Vec<_>>().join(", ");
-    let rows: Vec<_> = (0..BATCH).map(|n| format!("(?1, ?2, ?3, {})", row(n))).collect();
-    format!(
-        "INSERT INTO generation_pieces (generation_id, part, kind, number, first, last, entries, digest, size, encodings)
-         VALUES {} ON CONFLICT (generation_id, part, kind, number) DO NOTHING",
-        rows.join(", ")
-    )
+static ADD_PIECES: LazyLock<Texts> = LazyLock::new(|| {
+    Texts::new(|rows| {
+        format!(
+            "INSERT INTO generation_pieces (generation_id, part, kind, number, first, last, entries, digest, size, encodings)
+             VALUES {} ON CONFLICT (generation_id, part, kind, number) DO NOTHING",
+            each(rows, |row| format!("(?1, ?2, ?3, {})", places(4 + 7 * row, 7)))
+        )
+    })
 });
 
 /// Writes down of which pieces a list of a generation is made.
@@ -133,13 +131,12 @@ pub async fn add_list(tx: &mut Tx<'_>, generation: i64, list: &List) -> Result<(
     let numbered: Vec<(i64, &Piece)> = (0_i64..).zip(&list.pieces).collect();
     for batch in numbered.chunks(BATCH) {
         let mut params: Vec<&(dyn ToValue + Sync)> = vec![&generation, &list.part, &list.kind];
-        for row in 0..BATCH {
-            let (number, piece) = &batch[row.min(batch.len() - 1)];
+        for (number, piece) in filled(batch) {
             let Piece { first, last, entries, digest, size, encodings } = piece;
             let columns: [&(dyn ToValue + Sync); 7] = [number, first, last, entries, digest, size, encodings];
             params.extend(columns);
         }
-        tx.execute(ADD_PIECES.as_str(), &params).await?;
+        tx.execute(ADD_PIECES.of(batch), &params).await?;
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use wharf_types::{Digest, FormatName, MediaType, RepoName, Timestamp};
 
+use super::batch::{BATCH, Texts, each, filled, places};
 use crate::{Result, Row, Tx};
 
 /// A manifest's row.
@@ -207,16 +208,14 @@ pub async fn insert(tx: &mut Tx<'_>, repository: i64, manifest: &Manifest) -> Re
     Ok(inserted > 0)
 }
 
-/// Rows of one statement below. One text for every batch, so that it is prepared once; a short batch repeats its first row.
-const BATCH: usize = 64;
-
-static REFER: LazyLock<String> = LazyLock::new(|| {
-    let rows: Vec<_> = (0..BATCH).map(|row| format!("(?1, ?2, ?{}, ?{})", 2 * row + 3, 2 * row + 4)).collect();
-    format!(
-        "INSERT INTO manifest_references (repository_id, manifest, target, kind) VALUES {}
-         ON CONFLICT (repository_id, manifest, target, kind) DO NOTHING",
-        rows.join(", ")
-    )
+static REFER: LazyLock<Texts> = LazyLock::new(|| {
+    Texts::new(|rows| {
+        format!(
+            "INSERT INTO manifest_references (repository_id, manifest, target, kind) VALUES {}
+             ON CONFLICT (repository_id, manifest, target, kind) DO NOTHING",
+            each(rows, |row| format!("(?1, ?2, {})", places(3 + 2 * row, 2)))
+        )
+    })
 });
 
 /// Records what `manifest` names. Naming something twice is recorded once.
@@ -225,13 +224,13 @@ static REFER: LazyLock<String> = LazyLock::new(|| {
 /// Those of the database.
 pub async fn refer(tx: &mut Tx<'_>, repository: i64, manifest: &Digest, targets: &[(Digest, Kind)]) -> Result<()> {
     for batch in targets.chunks(BATCH) {
-        let kinds: Vec<&str> = (0..BATCH).map(|row| batch.get(row).unwrap_or(&batch[0]).1.as_str()).collect();
+        let rows: Vec<(&Digest, &str)> = filled(batch).map(|(target, kind)| (target, kind.as_str())).collect();
         let mut params: Vec<&(dyn crate::ToValue + Sync)> = vec![&repository, manifest];
-        for (row, kind) in kinds.iter().enumerate() {
-            params.push(&batch.get(row).unwrap_or(&batch[0]).0);
+        for (target, kind) in &rows {
+            params.push(*target);
             params.push(kind);
         }
-        tx.execute(REFER.as_str(), &params).await?;
+        tx.execute(REFER.of(batch), &params).await?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use wharf_types::{Digest, Timestamp};
 
-use super::batch::{BATCH, params};
+use super::batch::{BATCH, Texts, each, params};
 use crate::{Engine, Result, Row, Tx};
 
 /// A purge's row.
@@ -168,16 +168,17 @@ pub async fn add_candidates(tx: &mut Tx<'_>, run: i64, repository: i64, digests:
 /// # Errors
 /// Those of the database.
 pub async fn add_held(tx: &mut Tx<'_>, run: i64, repository: i64, digests: &[Digest]) -> Result<()> {
-    static SQL: LazyLock<String> = LazyLock::new(|| {
-        let rows: Vec<_> = (3..3 + BATCH).map(|place| format!("(?1, ?{place}, ?2, 1)")).collect();
-        format!(
-            "INSERT INTO purge_candidates (run, digest, repository_id, was_here) VALUES {}
-             ON CONFLICT (run, digest, repository_id) DO NOTHING",
-            rows.join(", ")
-        )
+    static SQL: LazyLock<Texts> = LazyLock::new(|| {
+        Texts::new(|rows| {
+            format!(
+                "INSERT INTO purge_candidates (run, digest, repository_id, was_here) VALUES {}
+                 ON CONFLICT (run, digest, repository_id) DO NOTHING",
+                each(rows, |row| format!("(?1, ?{}, ?2, 1)", 3 + row))
+            )
+        })
     });
     for batch in digests.chunks(BATCH) {
-        tx.execute(SQL.as_str(), &params(&[&run, &repository], batch)).await?;
+        tx.execute(SQL.of(batch), &params(&[&run, &repository], batch)).await?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use wharf_types::{Digest, Timestamp};
 
-use super::batch::{BATCH, params, places};
+use super::batch::{BATCH, Texts, each, params, places};
 use crate::{Result, Row, ToValue, Tx};
 
 /// A review's row.
@@ -64,8 +64,8 @@ pub async fn enqueue_all(
     due: Timestamp,
 ) -> Result<()> {
     static SQL: LazyLock<String> = LazyLock::new(|| {
-        let rows: Vec<_> = (4..4 + BATCH).map(|place| format!("(?1, ?{place}, ?2, ?3)")).collect();
-        format!("INSERT INTO reviews (repository_id, digest, reason, due_at) VALUES {}", rows.join(", "))
+        let rows = each(BATCH, |row| format!("(?1, ?{}, ?2, ?3)", 4 + row));
+        format!("INSERT INTO reviews (repository_id, digest, reason, due_at) VALUES {rows}")
     });
     let (whole, rest) = digests.split_at(digests.len() / BATCH * BATCH);
     for batch in whole.chunks(BATCH) {
@@ -140,7 +140,8 @@ pub async fn of_digest(tx: &mut Tx<'_>, digest: &Digest, limit: i64) -> Result<V
 /// # Errors
 /// Those of the database.
 pub async fn finish(tx: &mut Tx<'_>, ids: &[i64]) -> Result<()> {
-    static SQL: LazyLock<String> = LazyLock::new(|| format!("DELETE FROM reviews WHERE id IN ({})", places(1)));
+    static SQL: LazyLock<Texts> =
+        LazyLock::new(|| Texts::new(|rows| format!("DELETE FROM reviews WHERE id IN ({})", places(1, rows))));
     on_each(tx, &SQL, &[], ids).await
 }
 
@@ -149,19 +150,20 @@ pub async fn finish(tx: &mut Tx<'_>, ids: &[i64]) -> Result<()> {
 /// # Errors
 /// Those of the database.
 pub async fn put_off(tx: &mut Tx<'_>, ids: &[i64], due: Timestamp) -> Result<()> {
-    static SQL: LazyLock<String> =
-        LazyLock::new(|| format!("UPDATE reviews SET due_at = ?1, leased_until = 0 WHERE id IN ({})", places(2)));
+    static SQL: LazyLock<Texts> = LazyLock::new(|| {
+        Texts::new(|rows| format!("UPDATE reviews SET due_at = ?1, leased_until = 0 WHERE id IN ({})", places(2, rows)))
+    });
     on_each(tx, &SQL, &[&due], ids).await
 }
 
 async fn on_each(
     tx: &mut Tx<'_>,
-    sql: &'static LazyLock<String>,
+    sql: &'static LazyLock<Texts>,
     head: &[&(dyn ToValue + Sync)],
     ids: &[i64],
 ) -> Result<()> {
     for batch in ids.chunks(BATCH) {
-        tx.execute(sql.as_str(), &params(head, batch)).await?;
+        tx.execute(sql.of(batch), &params(head, batch)).await?;
     }
     Ok(())
 }

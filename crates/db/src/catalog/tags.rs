@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use wharf_types::{Digest, Tag, Timestamp};
 
-use super::batch::{BATCH, params, places};
+use super::batch::{BATCH, Texts, each, params, places};
 use crate::{Result, Row, Tx};
 
 /// A tag's row.
@@ -161,11 +161,12 @@ pub async fn remove_all(tx: &mut Tx<'_>, repository: i64, digest: &Digest, actor
 /// # Errors
 /// Those of the database.
 pub async fn there(tx: &mut Tx<'_>, repository: i64, wanted: &[Tag]) -> Result<Vec<Tag>> {
-    static SQL: LazyLock<String> =
-        LazyLock::new(|| format!("SELECT name FROM tags WHERE repository_id = ?1 AND name IN ({})", places(2)));
+    static SQL: LazyLock<Texts> = LazyLock::new(|| {
+        Texts::new(|rows| format!("SELECT name FROM tags WHERE repository_id = ?1 AND name IN ({})", places(2, rows)))
+    });
     let mut found = Vec::new();
     for batch in wanted.chunks(BATCH) {
-        for row in tx.query(SQL.as_str(), &params(&[&repository], batch)).await? {
+        for row in tx.query(SQL.of(batch), &params(&[&repository], batch)).await? {
             found.push(row.get(0)?);
         }
     }
@@ -184,23 +185,23 @@ pub async fn put_new(
     (act, actor): (Act, &str),
     at: Timestamp,
 ) -> Result<()> {
-    static TAGS: LazyLock<String> = LazyLock::new(|| {
-        let rows: Vec<_> = (4..4 + BATCH).map(|place| format!("(?1, ?{place}, ?2, ?3)")).collect();
-        // A short batch repeats its first row.
-        format!(
-            "INSERT INTO tags (repository_id, name, digest, updated_at) VALUES {} ON CONFLICT (repository_id, name) DO NOTHING",
-            rows.join(", ")
-        )
+    static TAGS: LazyLock<Texts> = LazyLock::new(|| {
+        Texts::new(|rows| {
+            format!(
+                "INSERT INTO tags (repository_id, name, digest, updated_at) VALUES {}
+                 ON CONFLICT (repository_id, name) DO NOTHING",
+                each(rows, |row| format!("(?1, ?{}, ?2, ?3)", 4 + row))
+            )
+        })
     });
     static MOVES: LazyLock<String> = LazyLock::new(|| {
-        let rows: Vec<_> = (6..6 + BATCH).map(|place| format!("(?1, ?{place}, ?2, ?3, ?4, ?5)")).collect();
         format!(
             "INSERT INTO tag_history (repository_id, tag, new_digest, action, actor, at) VALUES {}",
-            rows.join(", ")
+            each(BATCH, |row| format!("(?1, ?{}, ?2, ?3, ?4, ?5)", 6 + row))
         )
     });
     for batch in names.chunks(BATCH) {
-        tx.execute(TAGS.as_str(), &params(&[&repository, digest, &at], batch)).await?;
+        tx.execute(TAGS.of(batch), &params(&[&repository, digest, &at], batch)).await?;
         if batch.len() == BATCH {
             tx.execute(MOVES.as_str(), &params(&[&repository, digest, &act.as_str(), &actor, &at], batch)).await?;
             continue;

@@ -23,7 +23,7 @@ pub(super) enum Role {
 /// Only programs from outside (a backup, a shell) ever make a connection wait.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// More than there are statements in the program.
-const STATEMENTS: usize = 512;
+const STATEMENTS: usize = 1024;
 /// The log is cut back to this size, in bytes, when it starts again from its beginning.
 const LOG_KEPT: i64 = 64 << 20;
 
