@@ -16,7 +16,7 @@ import postgres
 import rows
 import servers
 import table
-from measure import Bench, Line
+from measure import Bench, Line, asked, stolen
 
 
 def arguments():
@@ -70,8 +70,12 @@ def main():
     try:
         for name, row in chosen(args.only, args.growth):
             print(f"benches: {name}: {row.TITLE}", file=sys.stderr, flush=True)
+            since = asked()
             try:
-                lines += row.run(bench)
+                found = row.run(bench)
+                for line in found:
+                    line.stolen = stolen(since)
+                lines += found
             except Exception as fault:  # whatever it is, the other rows are still wanted
                 failed += 1
                 traceback.print_exc()

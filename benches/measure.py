@@ -27,6 +27,7 @@ class Line:
     bar: str = ""
     met: bool | None = None
     note: str = ""
+    stolen: float = 0  # how much of the processor time that programs asked for meanwhile the host gave to others
     samples: dict = field(default_factory=dict)
 
 
@@ -125,6 +126,19 @@ def worked(server):
     """Seconds of processor time that a server and its database have had until now."""
     programs = [server, getattr(server, "cluster", None)]
     return sum(program.cpu_ticks() for program in programs if program) / os.sysconf("SC_CLK_TCK")
+
+
+def asked():
+    """Ticks of processor time that programs have asked for since the machine started, and those that its host gave to other guests."""
+    with open("/proc/stat") as file:
+        user, nice, system, _, _, irq, softirq, steal = map(int, file.readline().split()[1:9])
+    return user + nice + system + irq + softirq + steal, steal
+
+
+def stolen(since):
+    """Which part of the processor time that programs asked for since then the host gave to other guests."""
+    wanted, steal = (now - then for now, then in zip(asked(), since))
+    return steal / wanted if wanted else 0
 
 
 def median(values):

@@ -5,6 +5,8 @@ import json
 
 from measure import thousands
 
+STOLEN = .05  # beyond this it is said
+
 
 def number(value):
     if value is None:
@@ -34,6 +36,9 @@ def show(lines):
     for line in lines:
         if line.note:
             print(f"* {line.name}: {line.note}")
+    disturbed = [f"{line.name} ({line.stolen:.0%})" for line in lines if line.stolen > STOLEN]
+    if disturbed:
+        print(f"! The host gave so much of the processor time to others, and these are worse for it: {'; '.join(disturbed)}")
 
 
 def save(path, lines, about):
