@@ -18,6 +18,8 @@ pub mod manifests;
 pub mod packages;
 pub mod pins;
 pub mod placements;
+#[cfg(test)]
+mod plan;
 pub mod project_keys;
 pub mod projects;
 pub mod purges;

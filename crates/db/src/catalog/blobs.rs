@@ -256,19 +256,11 @@ pub async fn object_in_use(tx: &mut Tx<'_>, object: &str) -> Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::plan::plan_of;
 
     #[tokio::test]
     async fn the_blob_of_an_object_is_found_by_index() {
-        let db = crate::Db::open(&crate::Config::SqliteMemory).await.unwrap();
-        let plan: Result<Vec<String>> = db
-            .read(&(), |tx, ()| {
-                Box::pin(async move {
-                    let sql: &str = format!("EXPLAIN QUERY PLAN {OBJECT_IN_USE}").leak();
-                    tx.query(sql, &[&"00"]).await?.iter().map(|row| row.get(3)).collect()
-                })
-            })
-            .await;
-        let plan = plan.unwrap().join("\n");
+        let plan = plan_of(OBJECT_IN_USE, 1).await;
         assert!(plan.contains("SEARCH blobs USING INDEX blobs_by_object (<expr>=?)"), "{plan}");
     }
 }

@@ -59,14 +59,12 @@ fn link(row: &Row) -> Result<Link> {
 /// # Errors
 /// Those of the database.
 pub async fn links_under_review(tx: &mut Tx<'_>, ids: &[i64]) -> Result<Vec<(i64, Link)>> {
-    static SQL: LazyLock<Texts> = LazyLock::new(|| {
-        Texts::new(|rows| {
-            format!(
-                "SELECT l.repository_id, l.digest, l.created_at, l.expiring_at, {NEEDED}, r.id FROM reviews r
+    static SQL: Texts = Texts::new(|rows| {
+        format!(
+            "SELECT l.repository_id, l.digest, l.created_at, l.expiring_at, {NEEDED}, r.id FROM reviews r
                  JOIN blob_links l ON l.repository_id = r.repository_id AND l.digest = r.digest WHERE r.id IN ({})",
-                places(1, rows)
-            )
-        })
+            places(1, rows)
+        )
     });
     let mut links = Vec::with_capacity(ids.len());
     for batch in ids.chunks(BATCH) {
@@ -96,11 +94,9 @@ pub async fn link_of(tx: &mut Tx<'_>, repository: i64, digest: &Digest) -> Resul
 /// # Errors
 /// Those of the database.
 pub async fn hide(tx: &mut Tx<'_>, links: &[Link], at: Option<Timestamp>) -> Result<u64> {
-    static SQL: LazyLock<Texts> = LazyLock::new(|| {
-        Texts::new(|rows| {
-            let digests = places(3, rows);
-            format!("UPDATE blob_links SET expiring_at = ?1 WHERE repository_id = ?2 AND digest IN ({digests})")
-        })
+    static SQL: Texts = Texts::new(|rows| {
+        let digests = places(3, rows);
+        format!("UPDATE blob_links SET expiring_at = ?1 WHERE repository_id = ?2 AND digest IN ({digests})")
     });
     let mut changed = 0;
     for (repository, digests) in by_repository(links) {
@@ -116,10 +112,8 @@ pub async fn hide(tx: &mut Tx<'_>, links: &[Link], at: Option<Timestamp>) -> Res
 /// # Errors
 /// Those of the database.
 pub async fn unlink(tx: &mut Tx<'_>, links: &[Link]) -> Result<u64> {
-    static SQL: LazyLock<Texts> = LazyLock::new(|| {
-        Texts::new(|rows| {
-            format!("DELETE FROM blob_links WHERE repository_id = ?1 AND digest IN ({})", places(2, rows))
-        })
+    static SQL: Texts = Texts::new(|rows| {
+        format!("DELETE FROM blob_links WHERE repository_id = ?1 AND digest IN ({})", places(2, rows))
     });
     let mut gone = 0;
     for (repository, digests) in by_repository(links) {
@@ -159,14 +153,12 @@ fn gone(row: &Row) -> Result<Gone> {
 /// # Errors
 /// Those of the database.
 pub async fn remove_unused(tx: &mut Tx<'_>, digests: &[Digest]) -> Result<Vec<Gone>> {
-    static SQL: LazyLock<Texts> = LazyLock::new(|| {
-        Texts::new(|rows| {
-            format!(
-                "DELETE FROM blobs WHERE digest IN (SELECT b.digest FROM blobs b WHERE b.digest IN ({}) AND {UNUSED})
+    static SQL: Texts = Texts::new(|rows| {
+        format!(
+            "DELETE FROM blobs WHERE digest IN (SELECT b.digest FROM blobs b WHERE b.digest IN ({}) AND {UNUSED})
                  RETURNING digest, size, storage, object",
-                places(1, rows)
-            )
-        })
+            places(1, rows)
+        )
     });
     let mut removed = Vec::new();
     for batch in digests.chunks(BATCH) {

@@ -39,15 +39,13 @@ fn doomed(row: &Row) -> Result<Doomed> {
 /// # Errors
 /// Those of the database.
 pub async fn insert(tx: &mut Tx<'_>, gone: &[Gone], at: Timestamp, due: Timestamp) -> Result<()> {
-    static SQL: LazyLock<Texts> = LazyLock::new(|| {
-        Texts::new(|rows| {
-            let row = |row| format!("({}, ?1, ?2)", places(3 + 4 * row, 4));
-            format!(
-                "INSERT INTO doomed_objects (object, storage, size, digest, doomed_at, due_at) VALUES {}
+    static SQL: Texts = Texts::new(|rows| {
+        let row = |row| format!("({}, ?1, ?2)", places(3 + 4 * row, 4));
+        format!(
+            "INSERT INTO doomed_objects (object, storage, size, digest, doomed_at, due_at) VALUES {}
                  ON CONFLICT (object) DO NOTHING",
-                each(rows, row)
-            )
-        })
+            each(rows, row)
+        )
     });
     let stored: Vec<_> =
         gone.iter().filter_map(|gone| gone.object.as_ref().map(|(storage, object)| (gone, storage, object))).collect();
@@ -104,9 +102,7 @@ pub async fn lease(tx: &mut Tx<'_>, storage: &str, now: Timestamp, span: Duratio
 /// # Errors
 /// Those of the database.
 pub async fn finish(tx: &mut Tx<'_>, objects: &[String]) -> Result<()> {
-    static SQL: LazyLock<Texts> = LazyLock::new(|| {
-        Texts::new(|rows| format!("DELETE FROM doomed_objects WHERE object IN ({})", places(1, rows)))
-    });
+    static SQL: Texts = Texts::new(|rows| format!("DELETE FROM doomed_objects WHERE object IN ({})", places(1, rows)));
     for batch in objects.chunks(BATCH) {
         tx.execute(SQL.of(batch), &params(&[], batch)).await?;
     }

@@ -90,14 +90,12 @@ pub async fn add_file(tx: &mut Tx<'_>, generation: i64, repository: i64, file: &
     add_segments(tx, generation, file).await
 }
 
-static ADD_SEGMENTS: LazyLock<Texts> = LazyLock::new(|| {
-    Texts::new(|rows| {
-        format!(
-            "INSERT INTO generation_segments (generation_id, path, position, digest) VALUES {}
+static ADD_SEGMENTS: Texts = Texts::new(|rows| {
+    format!(
+        "INSERT INTO generation_segments (generation_id, path, position, digest) VALUES {}
              ON CONFLICT (generation_id, path, position) DO NOTHING",
-            each(rows, |row| format!("(?1, ?2, {})", places(3 + 2 * row, 2)))
-        )
-    })
+        each(rows, |row| format!("(?1, ?2, {})", places(3 + 2 * row, 2)))
+    )
 });
 
 async fn add_segments(tx: &mut Tx<'_>, generation: i64, file: &File) -> Result<()> {
@@ -113,14 +111,12 @@ async fn add_segments(tx: &mut Tx<'_>, generation: i64, file: &File) -> Result<(
     Ok(())
 }
 
-static ADD_PIECES: LazyLock<Texts> = LazyLock::new(|| {
-    Texts::new(|rows| {
-        format!(
+static ADD_PIECES: Texts = Texts::new(|rows| {
+    format!(
             "INSERT INTO generation_pieces (generation_id, part, kind, number, first, last, entries, digest, size, encodings)
              VALUES {} ON CONFLICT (generation_id, part, kind, number) DO NOTHING",
             each(rows, |row| format!("(?1, ?2, ?3, {})", places(4 + 7 * row, 7)))
         )
-    })
 });
 
 /// Writes down of which pieces a list of a generation is made.

@@ -1,7 +1,5 @@
 //! Manifests, what they name, and who refers to them.
 
-use std::sync::LazyLock;
-
 use wharf_types::{Digest, FormatName, MediaType, RepoName, Timestamp};
 
 use super::batch::{BATCH, Texts, each, filled, places};
@@ -208,14 +206,12 @@ pub async fn insert(tx: &mut Tx<'_>, repository: i64, manifest: &Manifest) -> Re
     Ok(inserted > 0)
 }
 
-static REFER: LazyLock<Texts> = LazyLock::new(|| {
-    Texts::new(|rows| {
-        format!(
-            "INSERT INTO manifest_references (repository_id, manifest, target, kind) VALUES {}
+static REFER: Texts = Texts::new(|rows| {
+    format!(
+        "INSERT INTO manifest_references (repository_id, manifest, target, kind) VALUES {}
              ON CONFLICT (repository_id, manifest, target, kind) DO NOTHING",
-            each(rows, |row| format!("(?1, ?2, {})", places(3 + 2 * row, 2)))
-        )
-    })
+        each(rows, |row| format!("(?1, ?2, {})", places(3 + 2 * row, 2)))
+    )
 });
 
 /// Records what `manifest` names. Naming something twice is recorded once.

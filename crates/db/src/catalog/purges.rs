@@ -1,7 +1,5 @@
 //! What was purged, remembered for restores, and the statements of purges that nothing else needs.
 
-use std::sync::LazyLock;
-
 use wharf_types::{Digest, Timestamp};
 
 use super::batch::{BATCH, Texts, each, params};
@@ -168,14 +166,12 @@ pub async fn add_candidates(tx: &mut Tx<'_>, run: i64, repository: i64, digests:
 /// # Errors
 /// Those of the database.
 pub async fn add_held(tx: &mut Tx<'_>, run: i64, repository: i64, digests: &[Digest]) -> Result<()> {
-    static SQL: LazyLock<Texts> = LazyLock::new(|| {
-        Texts::new(|rows| {
-            format!(
-                "INSERT INTO purge_candidates (run, digest, repository_id, was_here) VALUES {}
+    static SQL: Texts = Texts::new(|rows| {
+        format!(
+            "INSERT INTO purge_candidates (run, digest, repository_id, was_here) VALUES {}
                  ON CONFLICT (run, digest, repository_id) DO NOTHING",
-                each(rows, |row| format!("(?1, ?{}, ?2, 1)", 3 + row))
-            )
-        })
+            each(rows, |row| format!("(?1, ?{}, ?2, 1)", 3 + row))
+        )
     });
     for batch in digests.chunks(BATCH) {
         tx.execute(SQL.of(batch), &params(&[&run, &repository], batch)).await?;
@@ -295,19 +291,11 @@ pub async fn manifests_of(tx: &mut Tx<'_>, repository: i64, after: &[u8], limit:
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::plan::plan_of;
 
     #[tokio::test]
     async fn a_page_of_a_repositorys_links_is_read_and_not_sorted() {
-        let db = crate::Db::open(&crate::Config::SqliteMemory).await.unwrap();
-        let plan: Result<Vec<String>> = db
-            .read(&(), |tx, ()| {
-                Box::pin(async move {
-                    let sql: &str = format!("EXPLAIN QUERY PLAN {LINKS_OF_SQLITE}").leak();
-                    tx.query(sql, &[&1_i64, &1_i64, &1_i64]).await?.iter().map(|row| row.get(3)).collect()
-                })
-            })
-            .await;
-        let plan = plan.unwrap().join("\n");
+        let plan = plan_of(LINKS_OF_SQLITE, 3).await;
         assert!(plan.contains("USING INDEX blob_links_by_repository (repository_id=? AND rowid>?)"), "{plan}");
         assert!(!plan.contains("TEMP B-TREE"), "{plan}");
     }

@@ -1,11 +1,10 @@
 //! Digests that lost a reference and wait to be looked at by the collector.
 
-use std::sync::LazyLock;
 use std::time::Duration;
 
 use wharf_types::{Digest, Timestamp};
 
-use super::batch::{BATCH, Texts, each, params, places};
+use super::batch::{BATCH, Texts, each, exact, params, places};
 use crate::{Result, Row, ToValue, Tx};
 
 /// A review's row.
@@ -63,17 +62,12 @@ pub async fn enqueue_all(
     reason: &str,
     due: Timestamp,
 ) -> Result<()> {
-    static SQL: LazyLock<String> = LazyLock::new(|| {
-        let rows = each(BATCH, |row| format!("(?1, ?{}, ?2, ?3)", 4 + row));
+    static SQL: Texts = Texts::new(|rows| {
+        let rows = each(rows, |row| format!("(?1, ?{}, ?2, ?3)", 4 + row));
         format!("INSERT INTO reviews (repository_id, digest, reason, due_at) VALUES {rows}")
     });
-    let (whole, rest) = digests.split_at(digests.len() / BATCH * BATCH);
-    for batch in whole.chunks(BATCH) {
-        tx.execute(SQL.as_str(), &params(&[&repository, &reason, &due], batch)).await?;
-    }
-    // Rows have no key of their own to stumble over, so the last few cannot repeat the first.
-    for digest in rest {
-        enqueue(tx, repository, digest, reason, due).await?;
+    for batch in exact(digests) {
+        tx.execute(SQL.of(batch), &params(&[&repository, &reason, &due], batch)).await?;
     }
     Ok(())
 }
@@ -140,8 +134,7 @@ pub async fn of_digest(tx: &mut Tx<'_>, digest: &Digest, limit: i64) -> Result<V
 /// # Errors
 /// Those of the database.
 pub async fn finish(tx: &mut Tx<'_>, ids: &[i64]) -> Result<()> {
-    static SQL: LazyLock<Texts> =
-        LazyLock::new(|| Texts::new(|rows| format!("DELETE FROM reviews WHERE id IN ({})", places(1, rows))));
+    static SQL: Texts = Texts::new(|rows| format!("DELETE FROM reviews WHERE id IN ({})", places(1, rows)));
     on_each(tx, &SQL, &[], ids).await
 }
 
@@ -150,18 +143,13 @@ pub async fn finish(tx: &mut Tx<'_>, ids: &[i64]) -> Result<()> {
 /// # Errors
 /// Those of the database.
 pub async fn put_off(tx: &mut Tx<'_>, ids: &[i64], due: Timestamp) -> Result<()> {
-    static SQL: LazyLock<Texts> = LazyLock::new(|| {
-        Texts::new(|rows| format!("UPDATE reviews SET due_at = ?1, leased_until = 0 WHERE id IN ({})", places(2, rows)))
+    static SQL: Texts = Texts::new(|rows| {
+        format!("UPDATE reviews SET due_at = ?1, leased_until = 0 WHERE id IN ({})", places(2, rows))
     });
     on_each(tx, &SQL, &[&due], ids).await
 }
 
-async fn on_each(
-    tx: &mut Tx<'_>,
-    sql: &'static LazyLock<Texts>,
-    head: &[&(dyn ToValue + Sync)],
-    ids: &[i64],
-) -> Result<()> {
+async fn on_each(tx: &mut Tx<'_>, sql: &'static Texts, head: &[&(dyn ToValue + Sync)], ids: &[i64]) -> Result<()> {
     for batch in ids.chunks(BATCH) {
         tx.execute(sql.of(batch), &params(head, batch)).await?;
     }

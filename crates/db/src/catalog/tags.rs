@@ -1,10 +1,8 @@
 //! Tags and their history.
 
-use std::sync::LazyLock;
-
 use wharf_types::{Digest, Tag, Timestamp};
 
-use super::batch::{BATCH, Texts, each, params, places};
+use super::batch::{BATCH, Texts, each, exact, params, places};
 use crate::{Result, Row, Tx};
 
 /// A tag's row.
@@ -161,9 +159,8 @@ pub async fn remove_all(tx: &mut Tx<'_>, repository: i64, digest: &Digest, actor
 /// # Errors
 /// Those of the database.
 pub async fn there(tx: &mut Tx<'_>, repository: i64, wanted: &[Tag]) -> Result<Vec<Tag>> {
-    static SQL: LazyLock<Texts> = LazyLock::new(|| {
-        Texts::new(|rows| format!("SELECT name FROM tags WHERE repository_id = ?1 AND name IN ({})", places(2, rows)))
-    });
+    static SQL: Texts =
+        Texts::new(|rows| format!("SELECT name FROM tags WHERE repository_id = ?1 AND name IN ({})", places(2, rows)));
     let mut found = Vec::new();
     for batch in wanted.chunks(BATCH) {
         for row in tx.query(SQL.of(batch), &params(&[&repository], batch)).await? {
@@ -185,31 +182,22 @@ pub async fn put_new(
     (act, actor): (Act, &str),
     at: Timestamp,
 ) -> Result<()> {
-    static TAGS: LazyLock<Texts> = LazyLock::new(|| {
-        Texts::new(|rows| {
-            format!(
-                "INSERT INTO tags (repository_id, name, digest, updated_at) VALUES {}
-                 ON CONFLICT (repository_id, name) DO NOTHING",
-                each(rows, |row| format!("(?1, ?{}, ?2, ?3)", 4 + row))
-            )
-        })
-    });
-    static MOVES: LazyLock<String> = LazyLock::new(|| {
+    static TAGS: Texts = Texts::new(|rows| {
         format!(
-            "INSERT INTO tag_history (repository_id, tag, new_digest, action, actor, at) VALUES {}",
-            each(BATCH, |row| format!("(?1, ?{}, ?2, ?3, ?4, ?5)", 6 + row))
+            "INSERT INTO tags (repository_id, name, digest, updated_at) VALUES {}
+                 ON CONFLICT (repository_id, name) DO NOTHING",
+            each(rows, |row| format!("(?1, ?{}, ?2, ?3)", 4 + row))
         )
     });
-    for batch in names.chunks(BATCH) {
+    static MOVES: Texts = Texts::new(|rows| {
+        format!(
+            "INSERT INTO tag_history (repository_id, tag, new_digest, action, actor, at) VALUES {}",
+            each(rows, |row| format!("(?1, ?{}, ?2, ?3, ?4, ?5)", 6 + row))
+        )
+    });
+    for batch in exact(names) {
         tx.execute(TAGS.of(batch), &params(&[&repository, digest, &at], batch)).await?;
-        if batch.len() == BATCH {
-            tx.execute(MOVES.as_str(), &params(&[&repository, digest, &act.as_str(), &actor, &at], batch)).await?;
-            continue;
-        }
-        for tag in batch {
-            let (tag, actor) = (tag.clone(), actor.to_owned());
-            record(tx, repository, &Move { id: 0, tag, old: None, new: Some(*digest), act, actor, at }).await?;
-        }
+        tx.execute(MOVES.of(batch), &params(&[&repository, digest, &act.as_str(), &actor, &at], batch)).await?;
     }
     Ok(())
 }
