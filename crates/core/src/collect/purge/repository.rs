@@ -49,11 +49,9 @@ impl Core {
             let links =
                 self.inner.db.read(&args, |tx, (id, after)| Box::pin(purges::links_of(tx, *id, after.as_ref(), PAGE)));
             let links = links.await.map_err(Error::from)?;
+            let Some(last) = links.last().cloned() else { break };
+            after = Some(last);
             self.add_held(id, order, links.iter().map(|held| held.digest).collect()).await?;
-            after = links.last().cloned();
-            if after.is_none() {
-                break;
-            }
         }
         let mut after = Vec::new();
         loop {
