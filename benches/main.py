@@ -73,8 +73,9 @@ def main():
             since = asked()
             try:
                 found = row.run(bench)
+                share = stolen(since)
                 for line in found:
-                    line.stolen = stolen(since)
+                    line.stolen = share
                 lines += found
             except Exception as fault:  # whatever it is, the other rows are still wanted
                 failed += 1

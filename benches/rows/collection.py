@@ -62,7 +62,8 @@ def collect(bench, count, rate=0):
 
 def slower(name, alone, meanwhile, bench):
     """One run of a few seconds differs from the next by more than the bar, so the middle one stands for all, on both sides."""
-    p99, growth = middle(meanwhile, "p99_ms"), middle(meanwhile, "p99_ms") / middle(alone, "p99_ms") - 1
+    p99 = middle(meanwhile, "p99_ms")
+    growth = p99 / middle(alone, "p99_ms") - 1
     told = [f"{middle(loads, 'rate'):.0f} images/s, p50 {middle(loads, 'p50_ms'):.1f} ms, p99 {middle(loads, 'p99_ms'):.1f} ms (the worst"
             f" run {max(load['p99_ms'] for load in loads):.1f} ms), the server's core {middle(loads, 'busy'):.0%} busy"
             for loads in (alone, meanwhile)]
