@@ -34,6 +34,11 @@ impl Pace {
         }
     }
 
+    /// How long ago the work done so far should have been done.
+    fn late(&self, elapsed: Duration) -> Duration {
+        elapsed.saturating_sub(*self.owed.lock())
+    }
+
     fn ahead(&self, elapsed: Duration, units: u64, rate: u64) -> Duration {
         let mut owed = self.owed.lock();
         *owed = (*owed).max(elapsed.saturating_sub(LATE)) + Duration::from_secs_f64(units as f64 / rate.max(1) as f64);
@@ -42,7 +47,10 @@ impl Pace {
 }
 
 /// The fewest and the most links or reviews of one transaction.
-const STEP: RangeInclusive<u8> = 8..=64;
+const STEP: RangeInclusive<f64> = 8.0..=64.0;
+
+/// Who is so late takes the most.
+const HASTE: Duration = Duration::from_millis(500);
 
 /// The limits of a run, shared by all that it does side by side.
 pub(super) struct Brake<'a> {
@@ -57,12 +65,11 @@ impl<'a> Brake<'a> {
         Self { limits, stop, rows: Pace::new(), bytes: Pace::new() }
     }
 
-    /// How many links or reviews the next transaction takes when the last one `took` so long. On SQLite every push waits while it
-    /// runs, and it waits for the disk with a group of pushes: so it takes what the rate allows in that time, little where the
-    /// disk is quick, and more where it is slow. Each is two rows or more, and the rest of the time is for waiting.
-    pub(super) fn step(&self, took: Duration) -> usize {
-        let rows = took.as_secs_f64().min(1.0) * f64::from(self.limits.rate);
-        STEP.rev().find(|&links| f64::from(links) * 2.0 <= rows).unwrap_or(*STEP.start()).into()
+    /// How many links or reviews the next transaction takes. On SQLite every push waits while it runs: so it takes little, and
+    /// more only the later the run is, as each waits for the disk too. It settles at the least size with which the rate can be
+    /// held, up to the most. What the last one took says nothing: a slow one would make the next larger, and that slower still.
+    pub(super) fn step(&self) -> usize {
+        step(self.rows.late(self.rows.begun.elapsed()))
     }
 
     /// After so many rows.
@@ -75,6 +82,11 @@ impl<'a> Brake<'a> {
         self.rows(objects).await;
         self.bytes.keep(bytes, self.limits.byte_rate, self.stop).await;
     }
+}
+
+fn step(late: Duration) -> usize {
+    let haste = late.div_duration_f64(HASTE).min(1.0);
+    (STEP.start() + haste * (STEP.end() - STEP.start())) as usize
 }
 
 #[cfg(test)]
@@ -107,10 +119,17 @@ mod tests {
     }
 
     #[test]
-    fn a_transaction_is_as_large_as_the_last_one_was_slow() {
-        let (limits, stop) = (Collection { rate: 6000, ..Collection::default() }, CancellationToken::new());
-        let brake = Brake::new(&limits, &stop);
-        let steps = [0, 5, 10, 1_000, 60_000].map(|millis| brake.step(Duration::from_millis(millis)));
-        assert_eq!(steps, [8, 15, 30, 64, 64]);
+    fn a_transaction_is_larger_the_later_the_collector_is() {
+        assert_eq!([0, 250, 500, 60_000].map(|millis| step(Duration::from_millis(millis))), [8, 36, 64, 64]);
+    }
+
+    #[test]
+    fn who_has_worked_what_was_owed_is_not_late() {
+        let (pace, minute) = (Pace::new(), Duration::from_secs(60));
+        assert_eq!(pace.late(minute), minute);
+        pace.ahead(minute, 750, 1_000);
+        assert_eq!(pace.late(minute), Duration::from_millis(250));
+        pace.ahead(minute, 1_000, 1_000);
+        assert_eq!(pace.late(minute), Duration::ZERO);
     }
 }

@@ -7,7 +7,6 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
 use wharf_db::catalog::collection::Link;
 use wharf_db::catalog::reviews::Review;
 use wharf_db::catalog::{collection, doomed, reviews};
@@ -93,16 +92,15 @@ impl Core {
         if !any.await? {
             return Ok(());
         }
-        let (mut left, mut took) = (self.inner.config.collection.batch.max(1) as usize, Duration::ZERO);
+        let mut left = self.inner.config.collection.batch.max(1) as usize;
         while left > 0 {
-            let (step, begun) = (brake.step(took).min(left), Instant::now());
+            let step = brake.step().min(left);
             let args = (times, step);
             let passed = self
                 .inner
                 .db
                 .write(Durability::Relaxed, args, |tx, (times, step)| Box::pin(settle_aged(tx, times, *step)));
             let (passed, found) = passed.await?;
-            took = begun.elapsed();
             self.inner.tally.count(&passed);
             done.add(&passed);
             if found < step {
@@ -125,11 +123,10 @@ impl Core {
         let leased = self.inner.db.write(Durability::Relaxed, args, |tx, (times, span, limit)| {
             Box::pin(reviews::lease(tx, times.now, *span, *limit))
         });
-        let (mut leased, mut took) = (leased.await.map_err(Error::from)?, Duration::ZERO);
+        let mut leased = leased.await.map_err(Error::from)?;
         while !leased.is_empty() {
-            let (rest, begun) = (leased.split_off(brake.step(took).min(leased.len())), Instant::now());
+            let rest = leased.split_off(brake.step().min(leased.len()));
             let settled = self.settle_reviews(std::mem::replace(&mut leased, rest), times).await?;
-            took = begun.elapsed();
             self.inner.tally.count(&settled);
             done.add(&settled);
             brake.rows(settled.reviewed).await;
