@@ -150,9 +150,8 @@ async fn settle_aged(tx: &mut Tx<'_>, times: &Times, most: usize) -> Result<(Col
     };
     let (hides, goes) = (with(Verdict::Hides), with(Verdict::Goes));
     done.hidden = collection::hide(tx, &hides, Some(times.now)).await?;
-    for link in &hides {
-        let due = times.now.after(times.grace);
-        reviews::enqueue(tx, Some(link.repository), &link.digest, UNNAMED, due).await?;
+    for (repository, digests) in collection::by_repository(&hides) {
+        reviews::enqueue_all(tx, Some(repository), &digests, UNNAMED, times.now.after(times.grace)).await?;
     }
     done.links = collection::unlink(tx, &goes).await?;
     done.reviewed += goes.len() as u64;

@@ -124,7 +124,8 @@ pub async fn unlink(tx: &mut Tx<'_>, links: &[Link]) -> Result<u64> {
     Ok(gone)
 }
 
-fn by_repository(links: &[Link]) -> BTreeMap<i64, Vec<Digest>> {
+/// What is linked, by the repository's key.
+pub fn by_repository(links: &[Link]) -> BTreeMap<i64, Vec<Digest>> {
     let mut digests: BTreeMap<i64, Vec<Digest>> = BTreeMap::new();
     for link in links {
         digests.entry(link.repository).or_default().push(link.digest);
