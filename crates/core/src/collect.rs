@@ -7,6 +7,7 @@
 //! the last one before a crash.
 
 pub(crate) mod destroy;
+mod outlook;
 mod pace;
 mod pin;
 mod preview;
@@ -26,6 +27,7 @@ use wharf_types::Timestamp;
 use pace::Brake;
 
 pub(crate) use destroy::{DESTROY, ask_to_destroy};
+pub use outlook::{Outlook, Waiting};
 pub use pin::Pin;
 pub use preview::{Candidate, Fate, Preview};
 pub use purge::{Broken, Purge, Purged, Purging};

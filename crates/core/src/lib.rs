@@ -48,7 +48,8 @@ pub use artifact::{ArtifactForm, Description};
 pub use blob::{Blob, Mounted, Opened};
 pub use budget::{Room, UNCOUNTED};
 pub use collect::{
-    Broken, Candidate, Collected, Collection, CollectionState, Fate, Holder, Kept, Pin, Preview, Purge, Purged, Purging,
+    Broken, Candidate, Collected, Collection, CollectionState, Fate, Holder, Kept, Outlook, Pin, Preview, Purge,
+    Purged, Purging, Waiting,
 };
 pub use config::Config;
 pub use entropy::Entropy;

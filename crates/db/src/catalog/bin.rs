@@ -311,6 +311,16 @@ pub async fn backlog(tx: &mut Tx<'_>, now: Timestamp, most: i64) -> Result<(u64,
     Ok((entries, overdue.map_or(Ok(None), |row| row.get(0))?))
 }
 
+/// When the time of the first and of the last entry is up that can be restored at `now`.
+///
+/// # Errors
+/// Those of the database.
+pub async fn ahead(tx: &mut Tx<'_>, now: Timestamp) -> Result<(Option<Timestamp>, Option<Timestamp>)> {
+    let sql = "SELECT (SELECT min(expires_at) FROM bin WHERE expires_at > ?1 AND ended_at IS NULL),
+                 (SELECT max(expires_at) FROM bin WHERE expires_at > ?1 AND ended_at IS NULL)";
+    tx.query_opt(sql, &[&now]).await?.map_or(Ok((None, None)), |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
 /// Ends an entry: it needs nothing any more, and is forgotten after `until`. False if it was not there or had ended.
 ///
 /// # Errors

@@ -166,3 +166,30 @@ pub async fn backlog(tx: &mut Tx<'_>, now: Timestamp, most: i64) -> Result<(Opti
     let sql = "SELECT count(*) FROM (SELECT 1 FROM reviews WHERE due_at <= ?1 LIMIT ?2) few";
     Ok((oldest, tx.query_opt(sql, &[&now, &most]).await?.map_or(Ok(0), |row| row.get(0))?))
 }
+
+/// What is looked at only after `now`: the digests of up to `most` reviews, and when the first and the last of all are due.
+///
+/// # Errors
+/// Those of the database.
+pub async fn ahead(tx: &mut Tx<'_>, now: Timestamp, most: i64) -> Result<Ahead> {
+    let sql = "SELECT count(*), CAST(coalesce(sum(b.size), 0) AS BIGINT),
+                 (SELECT min(due_at) FROM reviews WHERE due_at > ?1), (SELECT max(due_at) FROM reviews WHERE due_at > ?1)
+               FROM (SELECT DISTINCT digest FROM (SELECT digest FROM reviews WHERE due_at > ?1 LIMIT ?2) few) d
+               LEFT JOIN blobs b ON b.digest = d.digest";
+    let row = tx.query_opt(sql, &[&now, &most]).await?;
+    let read = |row: Row| Ok(Ahead { count: row.get(0)?, bytes: row.get(1)?, from: row.get(2)?, until: row.get(3)? });
+    row.map_or_else(|| Ok(Ahead::default()), read)
+}
+
+/// What waits for its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Ahead {
+    /// How many.
+    pub count: u64,
+    /// Their bytes, of what is here.
+    pub bytes: u64,
+    /// When the time of the first is up.
+    pub from: Option<Timestamp>,
+    /// When that of the last is.
+    pub until: Option<Timestamp>,
+}

@@ -137,6 +137,16 @@ pub async fn abandoned(tx: &mut Tx<'_>, before: Timestamp, limit: i64) -> Result
     rows.iter().map(upload).collect()
 }
 
+/// How many uploads are under way and what they have received, counted up to `most` uploads.
+///
+/// # Errors
+/// Those of the database.
+pub async fn under_way(tx: &mut Tx<'_>, most: i64) -> Result<(u64, u64)> {
+    let sql =
+        "SELECT count(*), CAST(coalesce(sum(received), 0) AS BIGINT) FROM (SELECT received FROM uploads LIMIT ?1) few";
+    tx.query_opt(sql, &[&most]).await?.map_or(Ok((0, 0)), |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
 /// Up to `limit` uploads into a repository.
 ///
 /// # Errors

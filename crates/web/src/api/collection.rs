@@ -55,6 +55,28 @@ pub(super) struct State {
     doomed_bytes: u64,
     /// Who keeps them: backups under way.
     pins: Vec<String>,
+    /// Digests that lost a reference and are looked at later, counted up to 100 000 reviews. What still uses them is asked then.
+    waiting: u64,
+    /// Their bytes: so many may go.
+    waiting_bytes: u64,
+    /// When the first of them is looked at.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    waiting_from: Option<Timestamp>,
+    /// When the last is. What is hidden then goes when its grace is over.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    waiting_until: Option<Timestamp>,
+    /// Entries of the bin, counted up to 100 000. What only they use is looked at when they end.
+    bin: u64,
+    /// When the first of them ends.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    bin_from: Option<Timestamp>,
+    /// When the last does.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    bin_until: Option<Timestamp>,
+    /// Uploads that have not ended, counted up to 100 000.
+    uploads: u64,
+    /// Bytes that they have received.
+    uploads_bytes: u64,
     /// When the server that answers last looked.
     #[schema(value_type = Option<String>, format = DateTime)]
     last_run: Option<Timestamp>,
@@ -128,13 +150,22 @@ impl From<Holder> for Reason {
 }
 
 pub(super) async fn show(ask: Ask<'_>, _: Nothing) -> Result<Json<State>, Problem> {
-    let state = ask.core.collection_state().await?;
+    let (state, ahead) = (ask.core.collection_state().await?, ask.core.collection_outlook().await?);
     Ok(Json(State {
         due: state.due,
         oldest: state.oldest,
         doomed: state.doomed,
         doomed_bytes: state.doomed_bytes,
         pins: state.pins,
+        waiting: ahead.reviews.count,
+        waiting_bytes: ahead.reviews.bytes,
+        waiting_from: ahead.reviews.from,
+        waiting_until: ahead.reviews.until,
+        bin: ahead.bin.count,
+        bin_from: ahead.bin.from,
+        bin_until: ahead.bin.until,
+        uploads: ahead.uploads.0,
+        uploads_bytes: ahead.uploads.1,
         last_run: state.last_run,
         failures: state.failures,
         collected: Run::of(&state.collected, state.due > 0),

@@ -21,6 +21,15 @@ const STATE: Columns = &[
     ("objects to be removed", "doomed"),
     ("bytes of those", "doomed_bytes"),
     ("kept by", "pins"),
+    ("digests looked at later", "waiting"),
+    ("bytes of those", "waiting_bytes"),
+    ("from", "waiting_from"),
+    ("until", "waiting_until"),
+    ("entries of the bin", "bin"),
+    ("the first ends", "bin_from"),
+    ("the last ends", "bin_until"),
+    ("uploads under way", "uploads"),
+    ("bytes of those", "uploads_bytes"),
     ("last run", "last_run"),
     ("failures", "failures"),
 ];
@@ -86,6 +95,26 @@ fn preview(remote: &Remote, limit: Option<usize>) -> Outcome {
             of_fate.filter_map(|item| item["size"].as_u64()).sum()
         };
         out::note(format!("{} bytes would go, {} of them at once", bytes(&["removed", "freed"]), bytes(&["freed"])));
+        let state = remote.run(async |client| client.send(&Call::new("collection.show")).await)?;
+        later(&state).into_iter().for_each(out::note);
     }
     Ok(())
+}
+
+/// Why less goes than somebody has deleted.
+fn later(state: &Value) -> Vec<String> {
+    let text = |field: &str| state[field].as_str().unwrap_or_default().to_owned();
+    let number = |field: &str| state[field].as_u64().unwrap_or_default();
+    let mut notes = Vec::new();
+    if number("bin") > 0 {
+        let (count, from, until) = (number("bin"), text("bin_from"), text("bin_until"));
+        notes.push(format!(
+            "entries of the bin, which keep what they need: {count}; the first ends {from}, the last {until}"
+        ));
+    }
+    if number("waiting") > 0 {
+        let (count, bytes, until) = (number("waiting"), number("waiting_bytes"), text("waiting_until"));
+        notes.push(format!("digests that are looked at later: {count} with {bytes} bytes, the last {until}"));
+    }
+    notes
 }

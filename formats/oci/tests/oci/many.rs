@@ -38,6 +38,8 @@ async fn a_manifest_with_thousands_of_tags_goes_and_comes_back_in_few_statements
     assert_eq!(server.count("SELECT count(*) FROM tags").await, 0);
     let metrics = server.admin().get("/metrics").await;
     assert!(metrics.assert_status(200).text().contains("\nwharf_bin_entries 1\n"));
+    let told = server.admin().get("/api/v1/collection").await.assert_status(200).json();
+    assert!(told["bin"] == 1 && told["bin_from"].is_string() && told["bin_from"] == told["bin_until"], "{told}");
     // An event for each thousand tags and for the manifest; a review of what lost them all.
     assert_eq!((server.count(events).await - before.0, server.count(reviews).await - before.1), (4 + 1, 1));
     let deletions = "SELECT count(*) FROM tag_history WHERE action = 'delete' AND new_digest IS NULL";

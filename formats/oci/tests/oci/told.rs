@@ -13,6 +13,7 @@ use crate::repository::Repository;
 
 on_every_backend! {
     a_preview_tells_what_is_then_collected,
+    what_is_not_due_yet_is_told_with_its_time,
     a_preview_pages,
     whatever_keeps_a_digest_is_told,
     metrics_tell_what_went,
@@ -87,6 +88,18 @@ async fn a_preview_tells_what_is_then_collected(server: &TestServer) {
     }
     // Two layers of one repository alone, and one that no manifest names.
     assert_eq!(freed, 3 * LARGE as u64);
+}
+
+async fn what_is_not_due_yet_is_told_with_its_time(server: &TestServer) {
+    let state = async || server.admin().get("/api/v1/collection").await.assert_status(200).json();
+    let none = state().await;
+    assert!(none["waiting"] == 0 && none["waiting_until"].is_null() && none["bin_until"].is_null(), "{none}");
+    some_of_everything(server).await;
+    let told = state().await;
+    assert_eq!(told["due"], 0, "{told}");
+    let time = |name: &str| told[name].as_str().unwrap_or_else(|| panic!("no {name} in {told}")).to_owned();
+    assert!(told["waiting"].as_u64() > Some(0) && told["waiting_bytes"].as_u64() >= Some(LARGE as u64), "{told}");
+    assert!(time("waiting_from") <= time("waiting_until"), "{told}");
 }
 
 async fn a_preview_pages(server: &TestServer) {
