@@ -16,7 +16,8 @@ func fire(o *options) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	request := []byte(o.method + " " + o.path + " HTTP/1.1\r\nHost: " + o.addr + "\r\n" + a.line() + "\r\n")
+	accept := "Accept: application/vnd.oci.image.manifest.v1+json\r\n"
+	request := []byte(o.method + " " + o.path + " HTTP/1.1\r\nHost: " + o.addr + "\r\n" + accept + a.line() + "\r\n")
 	poll, err := syscall.EpollCreate1(0)
 	if err != nil {
 		return nil, err
