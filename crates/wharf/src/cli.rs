@@ -5,7 +5,7 @@ use clap::{Parser, Subcommand};
 use crate::command;
 use crate::failure::Outcome;
 
-/// The warehouse for your software: container images and, later, packages, in one self-hosted process.
+/// The warehouse for your software: container images, Debian packages, RPMs and Helm charts, in one self-hosted process.
 #[derive(Debug, Parser)]
 #[command(name = "wharf", version, about, disable_help_subcommand = true, arg_required_else_help = true)]
 pub(crate) struct Cli {

@@ -220,11 +220,6 @@ fn count(state: &Value) -> Count {
 }
 
 fn make(to: Option<String>, here: Here, output: Output) -> Outcome {
-    if !here.is_given() {
-        return Err(
-            Failure::usage("a running server cannot be backed up yet").hint("stop it and name its data with --data")
-        );
-    }
     let Some(to) = to else { return Err(Failure::usage("where to?").hint("name a directory or bucket with --to")) };
     let (config, counted) = (here.load()?, Progress::default());
     offline::check_place(&config, &to)?;
