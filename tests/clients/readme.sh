@@ -56,6 +56,16 @@ for helm in helm helm4; do
   expect_said '^# Source: hello-chart/templates/deployment.yaml$'
 done
 
+step "the block of what is deleted"
+printf %s "$PASSWORD" >"$work/newcomers-password"
+expect_ok "$wharf" login http://127.0.0.1:5000 -u admin --password-stdin <"$work/newcomers-password"
+block "Delete, restore, back up" >deleted.sh
+[ -s deleted.sh ] || fail "README has no block of what is deleted"
+expect_ok env PATH="$stubs:$PATH" bash -euo pipefail deleted.sh
+expect_said 'repository +team/busybox'
+expect_said 'entries of the bin, which keep what they need: 1;'
+expect_said 'repository\.delete'
+
 step "the page in a browser says how to log in here"
 said=$(curl -s -H 'accept: text/html' http://127.0.0.1:5000/)
 expect_said 'docker login -u NAME 127.0.0.1:5000'
