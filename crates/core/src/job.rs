@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -22,6 +23,50 @@ use crate::{Core, Error, Result};
 
 /// Kinds of jobs that concern this server and its storage alone: a backup of its rows leaves them out.
 pub(crate) const OF_THIS_SERVER: &[&str] = &[SWEEP, BACKUP, SCRUB];
+
+/// Kinds of jobs that may take hours.
+const LONG: &[&str] = &[BACKUP, SCRUB, SWEEP, DESTROY];
+/// All others that this program knows. Jobs of a kind that it does not know are a newer program's, beside which it runs.
+const SHORT: &[&str] = &[PUBLISH, RENEW, REFLECT, EMPTY_BIN, PURGE];
+
+/// Which jobs a worker takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Takes {
+    All,
+    /// So that nobody waits for hours to see what was uploaded.
+    Short,
+}
+
+impl Takes {
+    fn kinds(self) -> Vec<&'static str> {
+        match self {
+            Self::All => [SHORT, LONG].concat(),
+            Self::Short => SHORT.to_vec(),
+        }
+    }
+}
+
+/// Wakes a worker of each sort.
+#[derive(Debug, Default)]
+pub(crate) struct Wake {
+    all: Notify,
+    short: Notify,
+}
+
+impl Wake {
+    /// There may be work.
+    pub(crate) fn notify_one(&self) {
+        self.all.notify_one();
+        self.short.notify_one();
+    }
+
+    async fn notified(&self, takes: Takes) {
+        match takes {
+            Takes::All => self.all.notified().await,
+            Takes::Short => self.short.notified().await,
+        }
+    }
+}
 
 /// The background work of a process.
 pub struct Workers {
@@ -63,11 +108,12 @@ impl Core {
         let stop = CancellationToken::new();
         *self.inner.stopping.lock() = stop.clone();
         let mut tasks = JoinSet::new();
-        // A backup keeps one of them for as long as it takes.
-        for _ in 0..self.inner.config.workers.max(2) {
+        // Each of them may have work that takes hours; one more has not.
+        let workers = std::iter::repeat_n(Takes::All, self.inner.config.workers.max(2)).chain([Takes::Short]);
+        for takes in workers {
             // Each worker is a holder of its own: one that lost its lease must not end the work of the one that took over.
             let holder = hex::encode(self.inner.entropy.bytes::<8>());
-            tasks.spawn(self.clone().work(holder, stop.clone()));
+            tasks.spawn(self.clone().work(takes, holder, stop.clone()));
         }
         tasks.spawn(self.clone().ask_for_sweeps(stop.clone()));
         tasks.spawn(self.clone().keep_collecting(stop.clone()));
@@ -76,26 +122,27 @@ impl Core {
         Workers { core: self.clone(), stop, tasks }
     }
 
-    async fn work(self, holder: String, stop: CancellationToken) {
+    async fn work(self, takes: Takes, holder: String, stop: CancellationToken) {
         while !stop.is_cancelled() {
-            match self.run_one(&holder).await {
+            match self.run_one_of(takes, &holder).await {
                 Ok(true) => {}
-                Ok(false) => self.wait_for_work(&stop).await,
+                Ok(false) => self.wait_for_work(takes, &stop).await,
                 Err(error) => {
                     tracing::warn!(%error, "no job could be taken");
-                    self.wait_for_work(&stop).await;
+                    self.wait_for_work(takes, &stop).await;
                 }
             }
         }
     }
 
-    async fn wait_for_work(&self, stop: &CancellationToken) {
-        let due = self.inner.db.read(&(), |tx, ()| Box::pin(jobs::next_due(tx))).await.ok().flatten();
+    async fn wait_for_work(&self, takes: Takes, stop: &CancellationToken) {
+        let kinds = takes.kinds();
+        let due = self.inner.db.read(&kinds, |tx, kinds| Box::pin(jobs::next_due(tx, kinds))).await.ok().flatten();
         let poll = self.inner.config.job_poll;
         let until_due = due.map_or(poll, |due| due.since(self.inner.clock.now()));
         tokio::select! {
             () = stop.cancelled() => {}
-            () = self.inner.work.notified() => {}
+            () = self.inner.work.notified(takes) => {}
             () = tokio::time::sleep(until_due.clamp(Duration::from_millis(5), poll)) => {}
         }
     }
@@ -105,10 +152,14 @@ impl Core {
     /// # Errors
     /// Those of the database; what goes wrong in the job itself is written to its row.
     pub async fn run_one(&self, holder: &str) -> Result<bool> {
+        self.run_one_of(Takes::All, holder).await
+    }
+
+    async fn run_one_of(&self, takes: Takes, holder: &str) -> Result<bool> {
         let now = self.inner.clock.now();
-        let args = (holder.to_owned(), now, self.leases());
-        let leased = self.inner.db.write(Durability::Relaxed, args, |tx, (holder, now, spans)| {
-            Box::pin(jobs::lease(tx, holder, *now, *spans))
+        let args = (holder.to_owned(), now, takes.kinds(), self.leases());
+        let leased = self.inner.db.write(Durability::Relaxed, args, |tx, (holder, now, kinds, spans)| {
+            Box::pin(jobs::lease(tx, holder, *now, kinds, *spans))
         });
         let Some(job) = leased.await.map_err(Error::from)? else { return Ok(false) };
         let panicked = |_| Err(Error::Inconsistent("the job panicked".into()));

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use wharf_types::Timestamp;
 
+use super::batch::{Texts, params, places};
 use crate::{Result, Row, Tx};
 
 /// A job as a worker gets it.
@@ -98,28 +99,37 @@ impl Spans<'_> {
     }
 }
 
-/// Leases the job that has been due longest at `now`, if there is one, to `holder`. Two jobs of one kind and key
+/// Leases the job of these kinds that has been due longest at `now`, if there is one, to `holder`. Others are left alone: a newer
+/// program knows what to do with them, or another worker. Two jobs of one kind and key
 /// never run at once, so a job asked for while its twin runs waits for it. Leases are measured by the database's clock,
 /// because replicas' own need not agree.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn lease(tx: &mut Tx<'_>, holder: &str, now: Timestamp, spans: Spans<'_>) -> Result<Option<Job>> {
-    let here = tx.now().await?;
-    let row = tx
-        .query_opt(
+pub async fn lease(
+    tx: &mut Tx<'_>,
+    holder: &str,
+    now: Timestamp,
+    kinds: &[&str],
+    spans: Spans<'_>,
+) -> Result<Option<Job>> {
+    static SQL: Texts = Texts::new(|rows| {
+        format!(
             "UPDATE jobs SET leased_by = ?1, leased_until = CASE WHEN kind = ?5 THEN CAST(?6 AS BIGINT) ELSE CAST(?3 AS BIGINT) END,
                attempts = attempts + 1 WHERE id = (
-               SELECT id FROM jobs j WHERE dead_at IS NULL AND due_at <= ?2
+               SELECT id FROM jobs j WHERE dead_at IS NULL AND due_at <= ?2 AND kind IN ({kinds})
                  AND (leased_by IS NULL OR leased_until < ?4)
                  AND NOT EXISTS (SELECT 1 FROM jobs o WHERE o.kind = j.kind AND o.key = j.key AND o.id <> j.id
                                  AND o.leased_by IS NOT NULL AND o.leased_until >= ?4 AND o.dead_at IS NULL)
                ORDER BY due_at, id LIMIT 1)
              RETURNING id, kind, key, payload, attempts, last_error, due_at",
-            &[&holder, &now, &here.after(spans.others), &here, &spans.of.0, &here.after(spans.of.1)],
+            kinds = places(7, rows)
         )
-        .await?;
-    row.as_ref().map(job).transpose()
+    });
+    let here = tx.now().await?;
+    let (others, of) = (here.after(spans.others), here.after(spans.of.1));
+    let params = params(&[&holder, &now, &others, &here, &spans.of.0, &of], kinds);
+    tx.query_opt(SQL.of(kinds), &params).await?.as_ref().map(job).transpose()
 }
 
 /// Prolongs a lease. False if it was lost to somebody else.
@@ -235,14 +245,23 @@ pub async fn pending(tx: &mut Tx<'_>, kind: &str, key: &str) -> Result<Option<Pe
     row.map(|row| Ok(Pending { dead: row.get::<i64>(0)? == 1, last_error: row.get(1)? })).transpose()
 }
 
-/// When the next job becomes due, counting those whose lease will have run out.
+/// When the next job of these kinds becomes due, counting those whose lease will have run out. One whose twin runs is looked at by
+/// whoever runs that one.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn next_due(tx: &mut Tx<'_>) -> Result<Option<Timestamp>> {
-    let sql =
-        "SELECT min(CASE WHEN leased_by IS NULL THEN due_at ELSE leased_until END) FROM jobs WHERE dead_at IS NULL";
-    tx.query_opt(sql, &[]).await?.map_or(Ok(None), |row| row.get(0))
+pub async fn next_due(tx: &mut Tx<'_>, kinds: &[&str]) -> Result<Option<Timestamp>> {
+    static SQL: Texts = Texts::new(|rows| {
+        format!(
+            "SELECT min(CASE WHEN leased_by IS NULL THEN due_at ELSE leased_until END) FROM jobs j
+             WHERE dead_at IS NULL AND kind IN ({})
+               AND NOT EXISTS (SELECT 1 FROM jobs o WHERE o.kind = j.kind AND o.key = j.key AND o.id <> j.id
+                               AND o.leased_by IS NOT NULL AND o.leased_until >= ?1 AND o.dead_at IS NULL)",
+            places(2, rows)
+        )
+    });
+    let here = tx.now().await?;
+    tx.query_opt(SQL.of(kinds), &params(&[&here], kinds)).await?.map_or(Ok(None), |row| row.get(0))
 }
 
 /// Jobs not yet done (`dead` false) or given up (`dead` true), by id after `after`.
