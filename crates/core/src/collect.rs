@@ -25,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use wharf_types::Timestamp;
 
 use pace::Brake;
+pub(crate) use pace::Pace;
 
 pub(crate) use destroy::{DESTROY, ask_to_destroy};
 pub use outlook::{Outlook, Waiting};

@@ -117,6 +117,9 @@ pub enum Error {
     /// All of it is gone, and somebody has still to be told.
     #[error("a purge is not finished: {0}")]
     PurgeUnfinished(String),
+    /// Nothing is read to find damage.
+    #[error("the scrub is off: scrub.rate is 0")]
+    ScrubOff,
     /// A pin ended before its holder was done.
     #[error("what was to be kept may be collected by now: the pin was lost")]
     PinLost,

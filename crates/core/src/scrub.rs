@@ -161,8 +161,11 @@ impl Core {
     /// Begins a pass now, if none is under way.
     ///
     /// # Errors
-    /// Those of the database; [`Error::Backup`] never.
+    /// [`Error::ScrubOff`]; those of the database.
     pub async fn start_scrub(&self) -> Result<()> {
+        if self.inner.config.scrub.rate == 0 {
+            return Err(Error::ScrubOff);
+        }
         let args = self.inner.clock.now();
         let begun = self.inner.db.write(Durability::Full, args, |tx, at: &Timestamp| {
             Box::pin(async move {
@@ -208,6 +211,10 @@ impl Core {
 
     /// One turn of a pass, and of what is to be tried again; asks for the next.
     pub(crate) async fn scrub(&self) -> Result<()> {
+        // Asked for by a server with another setting, or by this one before it got this setting.
+        if self.inner.config.scrub.rate == 0 {
+            return Ok(());
+        }
         let mut pass = self.scrub_pass().await?;
         let read_on = self.pass_is_due(&pass);
         if read_on && (pass.finished_at.is_some() || pass.begun_at.is_none()) {

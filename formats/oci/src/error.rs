@@ -185,6 +185,7 @@ fn core_said(error: &wharf_core::Error) -> Said {
         | E::PurgeIndexed { .. }
         | E::PurgeGoesOn
         | E::PurgeUnfinished(_)
+        | E::ScrubOff
         | E::Inconsistent(_) => (S::INTERNAL_SERVER_ERROR, "UNKNOWN", Value::Null),
     }
 }

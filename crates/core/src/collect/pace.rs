@@ -13,18 +13,18 @@ use super::Collection;
 const LATE: Duration = Duration::from_secs(1);
 
 /// Holds work to so many units a second, on the average since it began.
-pub(super) struct Pace {
+pub(crate) struct Pace {
     begun: Instant,
     owed: Mutex<Duration>,
 }
 
 impl Pace {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { begun: Instant::now(), owed: Mutex::default() }
     }
 
     /// After `units` at `rate` a second: waits until they have had their time, or until `stop`.
-    pub(super) async fn keep(&self, units: u64, rate: u64, stop: &CancellationToken) {
+    pub(crate) async fn keep(&self, units: u64, rate: u64, stop: &CancellationToken) {
         let ahead = self.ahead(self.begun.elapsed(), units, rate);
         if !ahead.is_zero() {
             tokio::select! {

@@ -1,10 +1,12 @@
 //! A look at one blob.
 
 use futures_util::TryStreamExt as _;
+use tokio_util::sync::CancellationToken;
 use wharf_db::catalog::blobs::{self, Blob, Place};
 use wharf_types::Digest;
 
 use crate::backup::{checked, mismatch};
+use crate::collect::Pace;
 use crate::{Core, Error, Result};
 
 /// What a look at a blob came to.
@@ -18,6 +20,8 @@ pub(super) enum Found {
     Unread(String),
     /// It is not there any more, or lies elsewhere by now.
     Moved,
+    /// The server stops.
+    BrokenOff,
 }
 
 /// The key of a blob's object, if its bytes are not in its row.
@@ -28,11 +32,31 @@ pub(super) fn object(blob: &Blob) -> Option<&str> {
     }
 }
 
+/// How fast is read, and until when.
+pub(super) struct Throttle {
+    pace: Pace,
+    rate: u64,
+    pub(super) stopping: CancellationToken,
+}
+
+impl Throttle {
+    /// `rate` bytes a second, on the average from now on, so that small blobs are not waited for one by one.
+    pub(super) fn new(rate: u64, stopping: CancellationToken) -> Self {
+        Self { pace: Pace::new(), rate, stopping }
+    }
+
+    /// So much was read: gives it its time. False if the server stops.
+    async fn goes_on_after(&self, bytes: usize) -> bool {
+        self.pace.keep(bytes as u64, self.rate, &self.stopping).await;
+        !self.stopping.is_cancelled()
+    }
+}
+
 impl Core {
     /// Compares a blob with its digest; what was wrong on its way is right the second time.
-    pub(super) async fn compare(&self, blob: &Blob) -> Result<Found> {
-        match self.compare_once(blob).await? {
-            Found::Wrong(_) | Found::Unread(_) => self.compare_once(blob).await,
+    pub(super) async fn compare(&self, blob: &Blob, throttle: &Throttle) -> Result<Found> {
+        match self.compare_once(blob, throttle).await? {
+            Found::Wrong(_) | Found::Unread(_) => self.compare_once(blob, throttle).await,
             found => Ok(found),
         }
     }
@@ -47,12 +71,14 @@ impl Core {
 
     /// # Errors
     /// Those of the database only.
-    async fn compare_once(&self, blob: &Blob) -> Result<Found> {
+    async fn compare_once(&self, blob: &Blob, throttle: &Throttle) -> Result<Found> {
         let (digest, size) = (blob.digest, blob.size);
         if let Place::Here(content) = &blob.place {
             let actual = Digest::of(digest.algorithm(), content);
             let problem = || format!("the {} bytes in its row hash to {actual}", content.len());
-            return Ok(if actual == digest { Found::Right } else { Found::Wrong(problem()) });
+            let found = if actual == digest { Found::Right } else { Found::Wrong(problem()) };
+            throttle.goes_on_after(content.len()).await;
+            return Ok(found);
         }
         let content = match self.open_place(&blob.place, 0..size).await {
             Ok(content) => content,
@@ -67,7 +93,11 @@ impl Core {
         let mut content = checked(content, digest);
         loop {
             match content.try_next().await {
-                Ok(Some(_)) => {}
+                Ok(Some(chunk)) => {
+                    if !throttle.goes_on_after(chunk.len()).await {
+                        return Ok(Found::BrokenOff);
+                    }
+                }
                 Ok(None) => return Ok(Found::Right),
                 Err(error) => return Ok(mismatch(&error).map_or(Found::Unread(error.to_string()), Found::Wrong)),
             }

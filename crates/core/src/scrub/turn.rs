@@ -9,12 +9,11 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 use wharf_db::Durability;
 use wharf_db::catalog::blobs::Blob;
 use wharf_db::catalog::scrub;
 
-use super::look::{Found, object};
+use super::look::{Found, Throttle, object};
 use super::{MOST_IN_A_ROW, Pass, RETRY};
 use crate::{Core, Error, Result};
 
@@ -27,9 +26,7 @@ pub(super) struct Turn<'a> {
     core: &'a Core,
     pass: Pass,
     begun: Instant,
-    stopping: CancellationToken,
-    /// Bytes, for the rate.
-    read: u64,
+    throttle: Throttle,
     doubts: Vec<Doubt>,
     /// Whether what is looked at was looked at before, and is not counted again.
     again: bool,
@@ -46,7 +43,8 @@ struct Doubt {
 impl<'a> Turn<'a> {
     pub(super) fn begin(core: &'a Core, pass: Pass) -> Self {
         let stopping = core.inner.stopping.lock().clone();
-        Self { core, pass, begun: Instant::now(), stopping, read: 0, doubts: Vec::new(), again: false }
+        let throttle = Throttle::new(core.inner.config.scrub.rate, stopping);
+        Self { core, pass, begun: Instant::now(), throttle, doubts: Vec::new(), again: false }
     }
 
     /// How far the pass is. What is still in doubt is read again.
@@ -55,7 +53,7 @@ impl<'a> Turn<'a> {
     }
 
     fn is_over(&self) -> bool {
-        self.stopping.is_cancelled() || self.doubts.is_empty() && self.begun.elapsed() >= TURN
+        self.throttle.stopping.is_cancelled() || self.doubts.is_empty() && self.begun.elapsed() >= TURN
     }
 
     /// Reads again what was damaged or could not be read an hour ago.
@@ -70,10 +68,9 @@ impl<'a> Turn<'a> {
         let pass = self.pass.clone();
         self.again = true;
         for (blob, damaged) in due.await.map_err(Error::from)? {
-            if self.stopping.is_cancelled() {
+            if self.throttle.stopping.is_cancelled() || !self.look(blob, damaged).await? {
                 break;
             }
-            self.look(blob, damaged).await?;
         }
         if !self.doubts.is_empty() && !self.hands_out_others().await? {
             let problem = std::mem::take(&mut self.doubts).swap_remove(0).problem;
@@ -116,7 +113,9 @@ impl<'a> Turn<'a> {
             }
             for (blob, damaged) in rows {
                 let (cursor, size) = (blob.digest.to_bytes(), blob.size);
-                self.look(blob, damaged).await?;
+                if !self.look(blob, damaged).await? {
+                    break;
+                }
                 self.pass.cursor = Some(cursor);
                 self.pass.blobs += 1;
                 self.pass.bytes += size;
@@ -128,10 +127,13 @@ impl<'a> Turn<'a> {
         Ok(())
     }
 
-    async fn look(&mut self, blob: Blob, damaged: bool) -> Result<()> {
+    /// False if it was broken off, and nothing is known.
+    async fn look(&mut self, blob: Blob, damaged: bool) -> Result<bool> {
         let before = self.pass.clone();
-        let found = self.core.compare(&blob).await?;
-        self.read += blob.size;
+        let found = self.core.compare(&blob, &self.throttle).await?;
+        if matches!(found, Found::BrokenOff) {
+            return Ok(false);
+        }
         let tally = &self.core.inner.scrubbed;
         tally.blobs.fetch_add(1, Relaxed);
         tally.bytes.fetch_add(blob.size, Relaxed);
@@ -143,7 +145,7 @@ impl<'a> Turn<'a> {
                 self.pass.damaged += u64::from(!acquitted);
             }
             Found::Right | Found::Moved if self.again => self.core.was_read(&blob).await?,
-            Found::Right | Found::Moved => {}
+            Found::Right | Found::Moved | Found::BrokenOff => {}
             _ if damaged => self.pass.damaged += u64::from(!self.core.heal(&blob).await?),
             Found::Wrong(problem) => self.condemn(&blob, &problem).await?,
             Found::Missing(problem) => self.doubt(Doubt { blob, problem, missing: true, before }).await?,
@@ -152,18 +154,7 @@ impl<'a> Turn<'a> {
         if handed_out {
             self.settle().await?;
         }
-        self.keep_the_rate().await;
-        Ok(())
-    }
-
-    /// On the average of the turn, so that small blobs are not waited for one by one.
-    async fn keep_the_rate(&self) {
-        let rate = self.core.inner.config.scrub.rate.max(1);
-        let earliest = self.begun + Duration::from_secs_f64(self.read as f64 / rate as f64);
-        tokio::select! {
-            () = tokio::time::sleep_until(earliest) => {}
-            () = self.stopping.cancelled() => {}
-        }
+        Ok(true)
     }
 
     async fn doubt(&mut self, doubt: Doubt) -> Result<()> {

@@ -45,6 +45,8 @@ impl From<Error> for Problem {
             Error::PurgeGoesOn => {
                 Self::conflict("under-way", &error).hint("`wharf purge --list` shows when it is done")
             }
+            Error::ScrubOff => Self::conflict("off", &error)
+                .hint("set scrub.rate to the bytes a second that may be read, and restart the server"),
             Error::Rule(rule) => rule.into(),
             Error::Key(key) => key.into(),
             Error::Snapshot(snapshot) => snapshot.into(),

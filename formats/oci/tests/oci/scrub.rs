@@ -204,3 +204,46 @@ async fn a_large_damaged_manifest_that_is_pushed_as_a_blob_is_right_again() {
         assert_eq!(healed.assert_status(200).body.to_vec(), content);
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_blob_is_read_no_faster_than_the_rate_says() {
+    let storage = Fragile::new();
+    let slow = options().core(|core| core.scrub.rate = 100_000).store(Store::Other(Arc::<Fragile>::clone(&storage)));
+    let server = TestServer::start(slow).await;
+    push_blob(&server.admin(), "team/app", large(1)).await;
+    let begun = tokio::time::Instant::now();
+    turn(&server).await;
+    // 40 000 bytes, and each is given its time.
+    assert!(begun.elapsed() >= Duration::from_millis(400), "{:?}", begun.elapsed());
+    assert_eq!(server.core().scrub_pass().await.unwrap().blobs, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_stops_breaks_off_reading_and_the_blob_is_read_again() {
+    let storage = Fragile::new();
+    let slow = || options().core(|core| core.scrub.rate = 1).store(Store::Other(Arc::<Fragile>::clone(&storage)));
+    let server = TestServer::start(slow()).await;
+    push_blob(&server.admin(), "team/app", large(1)).await;
+    server.core().start_scrub().await.unwrap();
+    let workers = server.core().start_workers();
+    // Half a day's work has begun.
+    while server.count("SELECT count(*) FROM jobs WHERE kind = 'scrub' AND leased_by IS NOT NULL").await == 0 {
+        tokio::task::yield_now().await;
+    }
+    workers.stop().await;
+    let pass = server.core().scrub_pass().await.unwrap();
+    assert_eq!((pass.blobs, pass.finished_at), (0, None));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_scrub_begins_where_it_is_off() {
+    let server = TestServer::start(options().core(|core| core.scrub.rate = 0)).await;
+    let refused = server.admin().post("/api/v1/scrub", "").await.assert_status(409).json();
+    assert_eq!(refused["code"], "off", "{refused}");
+    assert!(refused.to_string().contains("scrub.rate"), "{refused}");
+    assert_eq!(server.count("SELECT count(*) FROM jobs").await, 0);
+    // One that another server has asked for ends without a pass.
+    server.execute("INSERT INTO jobs (kind, key, payload, due_at, created_at) VALUES ('scrub', '', '{}', 0, 0)").await;
+    assert!(server.core().run_one("test").await.unwrap());
+    assert_eq!(server.core().scrub_pass().await.unwrap().begun_at, None);
+}
