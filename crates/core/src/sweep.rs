@@ -9,6 +9,7 @@ use wharf_db::{Db, Durability};
 use wharf_storage::{ObjectKey, Storage, Stored};
 use wharf_types::{Clock, Timestamp};
 
+use crate::collect::Pace;
 use crate::recycle::EMPTY_BIN;
 use crate::upload::Session;
 use crate::{Core, Error, Result};
@@ -105,15 +106,36 @@ impl Core {
     async fn remove_orphans(&self, before: Timestamp) -> Result<()> {
         const STEP: usize = 1000;
         self.bind_storage().await?;
-        let mut after: Option<ObjectKey> = None;
-        loop {
+        let (stopping, rate) = (self.inner.stopping.lock().clone(), self.inner.config.collection.rate.into());
+        let (pace, mut after): (_, Option<ObjectKey>) = (Pace::new(), None);
+        while !stopping.is_cancelled() {
             let found = self.inner.storage.survey(after.as_ref(), STEP).await?;
-            let Some(last) = found.last() else { return Ok(()) };
+            let Some(last) = found.last() else { break };
             after = Some(last.key.clone());
-            for object in found.into_iter().filter(|object| object.modified < before) {
+            let looked_at = found.len() as u64;
+            for object in self.suspicious(found.into_iter().filter(|object| object.modified < before).collect()).await?
+            {
                 self.judge(object).await?;
             }
+            pace.keep(looked_at, rate, &stopping).await;
         }
+        Ok(())
+    }
+
+    /// Those about which there is something to write. Nearly all are in use, and were yesterday: that costs a look, and no turn of the
+    /// writer. What to do with one of the others is asked anew where it is done.
+    async fn suspicious(&self, objects: Vec<Stored>) -> Result<Vec<Stored>> {
+        let keys: Vec<String> = objects.iter().map(|object| object.key.to_string()).collect();
+        let known = self.inner.db.read(&keys, |tx, keys| {
+            Box::pin(async move { Ok((blobs::objects_in_use(tx, keys).await?, storages::orphans(tx, keys).await?)) })
+        });
+        let (in_use, noted) = known.await.map_err(|error: wharf_db::Error| Error::from(error))?;
+        let (now, retention) = (self.inner.clock.now(), self.inner.config.orphan_retention);
+        let is_settled = |key: &str| match noted.get(key) {
+            Some(since) => !in_use.contains(key) && now.since(*since) < retention,
+            None => in_use.contains(key),
+        };
+        Ok(objects.into_iter().zip(keys).filter(|(_, key)| !is_settled(key)).map(|(object, _)| object).collect())
     }
 
     async fn judge(&self, object: Stored) -> Result<()> {

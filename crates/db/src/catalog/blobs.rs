@@ -1,7 +1,10 @@
 //! Bytes by digest, and which repository may hand them out.
 
+use std::collections::HashSet;
+
 use wharf_types::{Digest, FormatName, RepoName, Timestamp};
 
+use super::batch::{BATCH, Texts, each, params};
 use crate::{Result, Row, Tx};
 
 /// Where the bytes of a blob lie.
@@ -253,6 +256,33 @@ pub async fn object_in_use(tx: &mut Tx<'_>, object: &str) -> Result<bool> {
     Ok(tx.query_opt(OBJECT_IN_USE, &[&object]).await?.is_some())
 }
 
+/// [`OBJECT_IN_USE`] for many. Uploads under way are few and have no index by object: they are read once for all that are no blob's.
+fn objects_in_use_sql(rows: usize) -> String {
+    format!(
+        "WITH wanted (object) AS (VALUES {})
+         SELECT object FROM wanted w
+         WHERE EXISTS (SELECT 1 FROM blobs b WHERE b.object BETWEEN w.object AND w.object AND substr(b.object, 3) = substr(w.object, 3))
+           OR EXISTS (SELECT 1 FROM doomed_objects d WHERE d.object = w.object)
+           OR object IN (SELECT u.object FROM uploads u WHERE u.object IS NOT NULL)",
+        each(rows, |row| format!("(?{})", row + 1))
+    )
+}
+
+/// Those of the objects that [`object_in_use`] would be true of.
+///
+/// # Errors
+/// Those of the database.
+pub async fn objects_in_use(tx: &mut Tx<'_>, objects: &[String]) -> Result<HashSet<String>> {
+    static SQL: Texts = Texts::new(objects_in_use_sql);
+    let mut found = HashSet::new();
+    for batch in objects.chunks(BATCH) {
+        for row in tx.query(SQL.of(batch), &params(&[], batch)).await? {
+            found.insert(row.get(0)?);
+        }
+    }
+    Ok(found)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -262,5 +292,13 @@ mod tests {
     async fn the_blob_of_an_object_is_found_by_index() {
         let plan = plan_of(OBJECT_IN_USE, 1).await;
         assert!(plan.contains("SEARCH blobs USING INDEX blobs_by_object (<expr>=?)"), "{plan}");
+    }
+
+    #[tokio::test]
+    async fn the_blobs_of_many_objects_are_found_by_index_and_uploads_are_read_once() {
+        let plan = plan_of(objects_in_use_sql(2).leak(), 2).await;
+        assert!(plan.contains("SEARCH b USING INDEX blobs_by_object (<expr>=?)"), "{plan}");
+        assert!(plan.contains("LIST SUBQUERY") && !plan.contains("CORRELATED LIST"), "{plan}");
+        assert!(!plan.contains("SCAN d") && !plan.contains("SCAN b"), "{plan}");
     }
 }

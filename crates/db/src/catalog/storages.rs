@@ -1,7 +1,10 @@
 //! The storages that rows point into, and what was found there without a row.
 
+use std::collections::HashMap;
+
 use wharf_types::Timestamp;
 
+use super::batch::{BATCH, Texts, params, places};
 use crate::{Result, Tx};
 
 /// The identity of the storage that this name was first used for.
@@ -32,6 +35,22 @@ pub async fn note_orphan(tx: &mut Tx<'_>, object: &str, at: Timestamp) -> Result
     tx.execute(sql, &[&object, &at]).await?;
     let found = tx.query_opt("SELECT found_at FROM orphans WHERE object = ?1", &[&object]).await?;
     found.map_or(Ok(at), |row| row.get(0))
+}
+
+/// Which of these objects were noted, and when first.
+///
+/// # Errors
+/// Those of the database.
+pub async fn orphans(tx: &mut Tx<'_>, objects: &[String]) -> Result<HashMap<String, Timestamp>> {
+    static SQL: Texts =
+        Texts::new(|rows| format!("SELECT object, found_at FROM orphans WHERE object IN ({})", places(1, rows)));
+    let mut found = HashMap::new();
+    for batch in objects.chunks(BATCH) {
+        for row in tx.query(SQL.of(batch), &params(&[], batch)).await? {
+            found.insert(row.get(0)?, row.get(1)?);
+        }
+    }
+    Ok(found)
 }
 
 /// Forgets what was noted of an object: it has a row, or it is gone.

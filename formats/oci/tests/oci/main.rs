@@ -48,5 +48,7 @@ mod scrub;
 mod settings;
 mod setup;
 mod shapes;
+mod sweep;
 mod tokens;
 mod told;
+mod work;
