@@ -33,6 +33,7 @@ mod sweep;
 mod tag;
 mod tag_rule;
 mod trail;
+mod upkeep;
 mod upload;
 
 use std::sync::Arc;
@@ -71,6 +72,7 @@ pub use snapshot::{Difference, Snapshot, SnapshotDiff, SnapshotError};
 pub use tag::{Act, RolledBack, Tag, TagMove};
 pub use tag_rule::{InvalidTagPattern, RuleError, TagPattern, TagRule};
 pub use trail::{AuditFilter, AuditKey, AuditLine, AuditOrder, AuditPage, InvalidAuditKey};
+pub use upkeep::Upkeep;
 pub use upload::Upload;
 pub use wharf_storage::{ByteStream, Depot, FilePart, Space};
 pub use wharf_trust::openpgp::{Algorithm as KeyAlgorithm, Certificate, Signer, Unverified, armored};

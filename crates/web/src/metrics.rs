@@ -3,6 +3,7 @@
 mod collection;
 mod process;
 mod trail;
+mod upkeep;
 
 use std::fmt;
 use std::time::Duration;
@@ -40,6 +41,7 @@ pub struct Metrics {
     wrong_reads: Counter,
     collection: collection::Collection,
     scrubbed: [Counter; 5],
+    upkeep: upkeep::Upkeep,
 }
 
 /// A request that was answered.
@@ -100,6 +102,7 @@ impl Default for Metrics {
             wrong_reads: Counter::default(),
             collection: collection::Collection::default(),
             scrubbed: Default::default(),
+            upkeep: upkeep::Upkeep::default(),
         };
         metrics.register_all();
         metrics
@@ -201,8 +204,14 @@ impl Metrics {
         self.collection.set(state, now);
     }
 
+    /// How the work behind the scenes stands, if that is known.
+    pub(crate) fn upkeep(&self, standing: Option<&wharf_core::Upkeep>, now: wharf_types::Timestamp) {
+        self.upkeep.set(standing, now);
+    }
+
     fn register_all(&self) {
         let mut registry = self.registry.write();
+        self.upkeep.register(&mut registry);
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("wharf_build", "The program that answers", build);
         registry.register("wharf_http_requests", "Requests that were answered", self.requests.clone());

@@ -49,6 +49,7 @@ pub(crate) async fn handle(
         metrics.collection(&state, core.clock().now());
     }
     metrics.scrubbed(core.scrubbed());
+    metrics.upkeep(core.upkeep().await.ok().as_ref(), core.clock().now());
     let mut response = Response::new(bytes(metrics.text().unwrap_or_default()));
     response.headers_mut().insert(CONTENT_TYPE, OPENMETRICS);
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

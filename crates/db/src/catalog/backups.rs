@@ -110,6 +110,15 @@ pub async fn places(tx: &mut Tx<'_>) -> Result<Vec<(String, Option<Timestamp>)>>
     tx.query(sql, &[]).await?.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
 }
 
+/// When the last one was over that lacks nothing.
+///
+/// # Errors
+/// Those of the database.
+pub async fn last_whole(tx: &mut Tx<'_>) -> Result<Option<Timestamp>> {
+    let row = tx.query_opt("SELECT max(finished_at) FROM backups WHERE state = 'done'", &[]).await?;
+    row.map_or(Ok(None), |row| row.get(0))
+}
+
 /// Forgets the backups to this destination.
 ///
 /// # Errors

@@ -278,3 +278,28 @@ pub async fn page(tx: &mut Tx<'_>, dead: bool, after: i64, limit: i64) -> Result
         .await?;
     rows.iter().map(job).collect()
 }
+
+/// How the work stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Standing {
+    /// Jobs that were given up.
+    pub dead: u64,
+    /// Since when the one waits that is due longest at `now` and that nobody does.
+    pub oldest: Option<Timestamp>,
+    /// Jobs of the kind that was asked for, which are not done.
+    pub of_kind: u64,
+}
+
+/// How the work stands at `now`, and how much of it is of one kind.
+///
+/// # Errors
+/// Those of the database.
+pub async fn standing(tx: &mut Tx<'_>, now: Timestamp, kind: &str) -> Result<Standing> {
+    let here = tx.now().await?;
+    let sql = "SELECT (SELECT count(*) FROM jobs WHERE dead_at IS NOT NULL),
+        (SELECT min(due_at) FROM jobs WHERE dead_at IS NULL AND due_at <= ?1 AND (leased_by IS NULL OR leased_until < ?2)),
+        (SELECT count(*) FROM jobs WHERE kind = ?3 AND dead_at IS NULL)";
+    let row = tx.query_opt(sql, &[&now, &here, &kind]).await?;
+    let read = |row: Row| Ok(Standing { dead: row.get(0)?, oldest: row.get(1)?, of_kind: row.get(2)? });
+    row.map_or_else(|| Ok(Standing::default()), read)
+}

@@ -309,3 +309,13 @@ pub async fn damaged_after(tx: &mut Tx<'_>, after: &[u8], limit: i64) -> Result<
         .await?;
     rows.iter().map(damaged).collect()
 }
+
+/// How many blobs are damaged, counted up to `most`.
+///
+/// # Errors
+/// Those of the database.
+pub async fn count_damaged(tx: &mut Tx<'_>, most: i64) -> Result<u64> {
+    let sql = "SELECT count(*) FROM (SELECT 1 FROM quarantine q JOIN blobs b ON b.digest = q.digest
+               WHERE b.damaged_at IS NOT NULL LIMIT ?1) few";
+    tx.query_opt(sql, &[&most]).await?.map_or(Ok(0), |row| row.get(0))
+}

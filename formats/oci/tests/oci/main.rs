@@ -51,4 +51,5 @@ mod shapes;
 mod sweep;
 mod tokens;
 mod told;
+mod upkeep;
 mod work;
