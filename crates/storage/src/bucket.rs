@@ -46,6 +46,9 @@ pub struct Bucket {
     part_size: u32,
     seats: Arc<Semaphore>,
     identity: String,
+    /// Whether the provider can be told to forget an upload. Azure cannot: it keeps parts for a week, and would still put them
+    /// together.
+    aborts: bool,
 }
 
 /// What is asked of the library's clients.
@@ -119,6 +122,7 @@ impl Bucket {
             part_size: config.part_size,
             seats: Arc::new(Semaphore::new(parts.clamp(1, Semaphore::MAX_PERMITS))),
             identity,
+            aborts: config.kind != Kind::Azure,
         })
     }
 }

@@ -1,105 +1,113 @@
-//! An S3 server for tests: SeaweedFS, started when the first test of a program asks for it and ended with the program.
+//! Object stores for tests: SeaweedFS speaks S3, Azurite speaks as Azure does. Each is started when the first test of a program asks
+//! for it, and ends with the program.
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot have its server has failed")]
 
-use std::fs;
+mod azure;
+mod s3;
+mod supervised;
+
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use object_store::{ObjectStoreExt as _, PutPayload};
 use tokio::sync::OnceCell;
 
-use crate::bucket::{Bucket, Config, Kind, Secret};
+use crate::bucket::{Bucket, Config};
+use supervised::Supervised;
 
-const SUPERVISOR: &str = include_str!("testing/supervisor.sh");
-
-const ACCESS_KEY: &str = "test-access";
-const SECRET_KEY: &str = "test-secret";
-const BUCKET: &str = "wharf-tests";
-
-/// A running S3 server with one bucket.
+/// A running object store with one bucket.
 #[derive(Debug)]
-pub struct S3Server {
+pub struct StoreServer {
     address: SocketAddr,
-    supervisor: Child,
+    bucket: Config,
     prefixes: AtomicU32,
+    _program: Supervised,
 }
 
-/// The server that all tests of this program share.
+/// The S3 server that all tests of this program share.
 ///
 /// # Panics
 /// If SeaweedFS is not installed or does not start.
-pub async fn s3() -> &'static S3Server {
-    static SHARED: OnceCell<S3Server> = OnceCell::const_new();
-    SHARED.get_or_init(S3Server::start).await
+pub async fn s3() -> &'static StoreServer {
+    static SHARED: OnceCell<StoreServer> = OnceCell::const_new();
+    SHARED.get_or_init(StoreServer::s3).await
 }
 
-impl S3Server {
-    /// Starts a server.
+/// The Azure server that all tests of this program share.
+///
+/// # Panics
+/// If Azurite is not installed or does not start.
+pub async fn azure() -> &'static StoreServer {
+    static SHARED: OnceCell<StoreServer> = OnceCell::const_new();
+    SHARED.get_or_init(StoreServer::azure).await
+}
+
+impl StoreServer {
+    /// Starts SeaweedFS.
     ///
     /// # Panics
-    /// If SeaweedFS is not installed or does not start.
-    pub async fn start() -> Self {
-        let folder = tempfile::Builder::new().prefix("wharf-s3-").tempdir().expect("a temporary folder").keep();
-        let (address, arguments) = arguments(&folder);
-        let mut supervisor = Command::new("sh");
-        supervisor.arg("-c").arg(SUPERVISOR).arg("supervisor").arg(&folder).arg(program()).args(arguments);
-        // A group of its own: an interrupt from the terminal is for the tests, whose end the supervisor sees.
-        std::os::unix::process::CommandExt::process_group(&mut supervisor, 0);
-        let supervisor =
-            supervisor.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("a shell");
-        let server = Self { address, supervisor, prefixes: AtomicU32::new(0) };
-        server.make_bucket(&folder).await;
-        server
+    /// If it is not installed or does not start.
+    pub async fn s3() -> Self {
+        s3::start(false).await
+    }
+
+    /// Starts a SeaweedFS that asks nobody for credentials.
+    ///
+    /// # Panics
+    /// If it is not installed or does not start.
+    pub async fn open_to_all() -> Self {
+        s3::start(true).await
+    }
+
+    /// Starts Azurite.
+    ///
+    /// # Panics
+    /// If it is not installed or does not start.
+    pub async fn azure() -> Self {
+        azure::start().await
     }
 
     /// A part of the bucket that nothing else uses.
     pub fn config(&self) -> Config {
-        Config {
-            prefix: format!("test-{}", self.prefixes.fetch_add(1, Relaxed)),
-            endpoint: Some(format!("http://{}", self.address)),
-            region: Some("us-east-1".to_owned()),
-            path_style: true,
-            access_key: Some(ACCESS_KEY.to_owned()),
-            secret_key: Some(Secret(SECRET_KEY.to_owned())),
-            allow_http: true,
-            ..Config::new(Kind::S3, BUCKET)
-        }
+        Config { prefix: format!("test-{}", self.prefixes.fetch_add(1, Relaxed)), ..self.bucket.clone() }
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
+}
 
-    async fn make_bucket(&self, folder: &Path) {
-        let config = Config { prefix: String::new(), retries: 0, ..self.config() };
-        let door = config.connect().expect("a client").store;
-        let begun = Instant::now();
-        // It listens before it can do anything.
-        loop {
-            // The name of the bucket itself: that makes it. The answer has no ETag, which the client takes for an error.
-            let _ = door.put(&object_store::path::Path::default(), PutPayload::default()).await;
-            match Bucket::open(&config, rand::random()).await {
-                Ok(_) => return,
-                Err(error) if begun.elapsed() > Duration::from_secs(60) => {
-                    let log = fs::read_to_string(folder.join("log")).unwrap_or_default();
-                    panic!("the S3 server does not start: {error}\n{log}")
-                }
-                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+/// Calls `make` until the bucket can be opened: a server listens before it can do anything.
+async fn until_open(bucket: &Config, program: &Supervised, make: impl AsyncFn()) {
+    let config = Config { retries: 0, ..bucket.clone() };
+    let begun = Instant::now();
+    loop {
+        make().await;
+        match Bucket::open(&config, rand::random()).await {
+            Ok(_) => return,
+            Err(error) if begun.elapsed() > PATIENCE => {
+                panic!("the object store does not start: {error}\n{}", program.log())
             }
+            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
         }
     }
 }
 
-impl Drop for S3Server {
-    fn drop(&mut self) {
-        self.supervisor.stdin = None;
-        self.supervisor.wait().ok();
-    }
+/// How long a server may take to start.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A program of a tool, as tests/install-tools has installed it, or as `other` where that is found on the PATH.
+fn tool(tool: &str, installed: &str, other: &str) -> PathBuf {
+    let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools");
+    let paths = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&paths).map(|folder| folder.join(other));
+    std::iter::once(tools.join(installed))
+        .chain(found)
+        .find(|program| program.is_file())
+        .unwrap_or_else(|| panic!("{tool} is not installed: run tests/install-tools {tool}"))
 }
 
 /// The URL of a store that says yes to everything, so that no condition holds anything up.
@@ -123,47 +131,4 @@ pub fn yes_man() -> String {
         }
     });
     url
-}
-
-fn program() -> PathBuf {
-    let installed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools/seaweedfs/bin/weed");
-    let paths = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&paths).map(|folder| folder.join("weed"));
-    std::iter::once(installed)
-        .chain(found)
-        .find(|program| program.is_file())
-        .expect("SeaweedFS is not installed: run tests/install-tools seaweedfs")
-}
-
-fn arguments(folder: &Path) -> (SocketAddr, Vec<String>) {
-    let identities = format!(
-        r#"{{"identities":[{{"name":"test","credentials":[{{"accessKey":"{ACCESS_KEY}","secretKey":"{SECRET_KEY}"}}],"actions":["Admin"]}}]}}"#
-    );
-    let credentials = folder.join("s3.json");
-    fs::write(&credentials, identities).expect("written credentials");
-    // All held until the last is known, so that they differ.
-    let held: Vec<_> = (0..8).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port")).collect();
-    let ports: Vec<u16> = held.iter().map(|held| held.local_addr().expect("an address").port()).collect();
-    let names = ["master.port", "volume.port", "filer.port", "s3.port"];
-    let mut arguments: Vec<String> = [
-        "server",
-        "-ip=127.0.0.1",
-        "-ip.bind=127.0.0.1",
-        "-filer",
-        "-s3",
-        "-s3.iam=false",
-        "-s3.autoCreateBucket=false",
-    ]
-    .into_iter()
-    .chain(["-s3.port.iceberg=0", "-s3.port.lance=0", "-master.volumeSizeLimitMB=1024", "-volume.max=0"])
-    .chain(["-master.telemetry=false", "-volume.minFreeSpace=0"])
-    .map(str::to_owned)
-    .collect();
-    for (name, ports) in names.iter().zip(ports.chunks(2)) {
-        arguments.push(format!("-{name}={}", ports[0]));
-        arguments.push(format!("-{name}.grpc={}", ports[1]));
-    }
-    arguments.push(format!("-dir={}", folder.display()));
-    arguments.push(format!("-s3.config={}", credentials.display()));
-    ((Ipv4Addr::LOCALHOST, ports[6]).into(), arguments)
 }

@@ -45,5 +45,5 @@ pub use server::{ADMIN, ADMIN_PASSWORD, TestServer};
 pub use setup::{AWKWARD_PASSWORD, takes_any_password};
 pub use wharf_db::testing::Cluster;
 pub use wharf_storage::bucket;
-pub use wharf_storage::testing::{S3Server, s3};
+pub use wharf_storage::testing::{StoreServer, azure, s3};
 pub use wharf_storage::{BucketDepot, Folder};

@@ -10,7 +10,7 @@ use rand::{Rng, RngExt as _};
 use tokio::sync::{Mutex, watch};
 use wharf_db::testing::Cluster;
 use wharf_storage::bucket::Config;
-use wharf_storage::testing::S3Server;
+use wharf_storage::testing::StoreServer;
 
 use crate::book::Waits;
 use crate::process::{Launch, Running};
@@ -51,7 +51,7 @@ pub(crate) struct Site {
     cluster: Option<Arc<Cluster>>,
     bucket: Option<Config>,
     bin: bool,
-    _s3: Option<S3Server>,
+    _s3: Option<StoreServer>,
 }
 
 struct Replica {
@@ -135,7 +135,7 @@ impl Site {
         }
         let (mut s3, mut bucket) = (None, None);
         if on == On::S3Postgres {
-            let server = S3Server::start().await;
+            let server = StoreServer::s3().await;
             let config = server.config();
             store_in(&mut launch, &config);
             (s3, bucket) = (Some(server), Some(config));

@@ -102,10 +102,10 @@ pub(crate) fn is_unknown(error: &StoreError) -> bool {
         || error.to_string().contains("status code: 501")
 }
 
-/// Whether the range lies beyond the end.
+/// Whether the range lies beyond the end. The last is what the library says of a store that answers with nothing of it.
 pub(super) fn is_beyond(error: &StoreError) -> bool {
     let text = error.to_string();
-    text.contains("status code: 416") || text.contains("InvalidRange")
+    ["status code: 416", "InvalidRange", "Wanted range starting at"].iter().any(|beyond| text.contains(beyond))
 }
 
 /// The error with its causes. A query may sign something, and a body may repeat what was signed: neither is shown.

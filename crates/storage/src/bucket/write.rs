@@ -36,7 +36,9 @@ const PIECE: usize = 256 * 1024;
 /// Takes the body: full parts go to the bucket, the rest stays in the progress.
 pub(super) async fn append(bucket: &Bucket, key: &ObjectKey, state: State, mut body: ByteStream) -> Result<Appended> {
     let begun = state.multipart.is_some();
-    if begun && is_sealed(bucket, key).await? {
+    if let Some(Multipart { id, .. }) = &state.multipart
+        && (is_there(bucket, &bucket.names.object(key)).await? || !is_kept(bucket, key, id).await?)
+    {
         return Err(Error::NotFound(key.clone()));
     }
     let mut pen = Pen::new(bucket, key, state).await?;
@@ -57,12 +59,17 @@ pub(super) async fn append(bucket: &Bucket, key: &ObjectKey, state: State, mut b
     }
 }
 
-async fn is_sealed(bucket: &Bucket, key: &ObjectKey) -> Result<bool> {
-    match bucket.door.head(&bucket.names.object(key)).await {
+async fn is_there(bucket: &Bucket, path: &Path) -> Result<bool> {
+    match bucket.door.head(path).await {
         Ok(_) => Ok(true),
         Err(StoreError::NotFound { .. }) => Ok(false),
         Err(error) => Err(failure(&error)),
     }
+}
+
+/// Whether nobody has forgotten the upload. The provider knows that, or its name tells.
+async fn is_kept(bucket: &Bucket, key: &ObjectKey, id: &str) -> Result<bool> {
+    Ok(bucket.aborts || is_there(bucket, &bucket.names.upload(key, id)).await?)
 }
 
 /// A part in the making.
@@ -251,12 +258,13 @@ pub(super) async fn seal(bucket: &Bucket, key: &ObjectKey, state: State) -> Resu
         let put = bucket.door.put(&path, PutPayload::from(state.tail)).await;
         return put.map(drop).map_err(|error| failure(&error));
     };
-    let completed = complete(&*bucket.door, &path, &id, parts, state.tail).await;
-    match completed {
-        Ok(()) => {}
-        // Completed before, and the answer was lost: what is there says so.
-        Err(error) if is_lost(&error) => {}
-        Err(error) => return Err(failure(&error)),
+    if is_kept(bucket, key, &id).await? {
+        match complete(&*bucket.door, &path, &id, parts, state.tail).await {
+            Ok(()) => {}
+            // Completed before, and the answer was lost: what is there says so.
+            Err(error) if is_lost(&error) => {}
+            Err(error) => return Err(failure(&error)),
+        }
     }
     // Not every store that says it has put parts together has all of them, so it is asked.
     let held = bucket.door.head(&path).await.map_err(|error| failed(key, &error))?.size;

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tempfile::TempDir;
-use wharf_storage::bucket::OpenError;
+use wharf_storage::bucket::{Config, OpenError};
 use wharf_storage::{BucketDepot, ByteStream, Depot, DepotError, Entry, Folder, testing};
+
+use crate::google;
 
 /// An empty depot, and what must outlive it.
 struct Place {
@@ -15,7 +17,7 @@ struct Place {
     _folder: Option<TempDir>,
 }
 
-fn folder() -> Place {
+async fn folder() -> Place {
     let folder = TempDir::new().unwrap();
     Place { depot: Arc::new(Folder::new(folder.path().join("depot"))), _folder: Some(folder) }
 }
@@ -25,7 +27,19 @@ async fn bucket_depot() -> BucketDepot {
 }
 
 async fn s3() -> Place {
-    Place { depot: Arc::new(bucket_depot().await), _folder: None }
+    place(testing::s3().await.config())
+}
+
+async fn azure() -> Place {
+    place(testing::azure().await.config())
+}
+
+async fn gcs() -> Place {
+    place(google::config().await)
+}
+
+fn place(config: Config) -> Place {
+    Place { depot: Arc::new(BucketDepot::new(config).unwrap()), _folder: None }
 }
 
 fn body(chunks: &[Result<&'static str, ()>]) -> ByteStream {
@@ -132,35 +146,37 @@ async fn what_a_write_that_died_has_left_is_tidied_away(depot: Arc<dyn Depot>) {
 }
 
 macro_rules! holds {
-    ($($fact:ident),* $(,)?) => {
-        mod in_a_folder {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-            async fn $fact() {
-                let place = super::folder();
-                super::$fact(place.depot.clone()).await;
-            })*
+    ($place:ident) => {
+        holds! { $place:
+            a_file_is_there_whole_or_not_at_all,
+            a_large_file_is_there_whole_or_not_at_all,
+            of_many_who_swap_a_file_one_succeeds,
+            what_was_removed_is_gone_and_the_absent_is_passed_over,
+            what_a_write_that_died_has_left_is_tidied_away,
         }
-        mod in_a_bucket {
+    };
+    ($place:ident: $($fact:ident),* $(,)?) => {
+        mod $place {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
             async fn $fact() {
-                let place = super::s3().await;
-                super::$fact(place.depot.clone()).await;
+                let place = super::super::$place().await;
+                super::super::$fact(place.depot.clone()).await;
             })*
         }
     };
 }
 
-holds! {
-    a_file_is_there_whole_or_not_at_all,
-    a_large_file_is_there_whole_or_not_at_all,
-    of_many_who_swap_a_file_one_succeeds,
-    what_was_removed_is_gone_and_the_absent_is_passed_over,
-    what_a_write_that_died_has_left_is_tidied_away,
+/// One module of tests for each kind of place.
+mod every {
+    holds!(folder);
+    holds!(s3);
+    holds!(azure);
+    holds!(gcs);
 }
 
 #[tokio::test]
 async fn removing_from_a_folder_takes_empty_folders_along() {
-    let Place { depot, _folder } = folder();
+    let Place { depot, _folder } = folder().await;
     depot.put("a/b/one", body(&[Ok("1")])).await.unwrap();
     depot.put("a/two", body(&[Ok("2")])).await.unwrap();
     depot.remove("a/b/one").await.unwrap();

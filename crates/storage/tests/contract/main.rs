@@ -4,12 +4,13 @@
 mod bucket;
 mod depot;
 mod facts;
+mod google;
 mod local;
 
 use std::sync::Arc;
 
 use tempfile::TempDir;
-use wharf_storage::bucket::Bucket;
+use wharf_storage::bucket::{Bucket, Config};
 use wharf_storage::{Storage, fs::Fs, memory::Memory, testing};
 
 /// An empty storage, and what must outlive it.
@@ -29,7 +30,18 @@ async fn local() -> Backend {
 }
 
 async fn s3() -> Backend {
-    let config = testing::s3().await.config();
+    bucket(testing::s3().await.config()).await
+}
+
+async fn azure() -> Backend {
+    bucket(testing::azure().await.config()).await
+}
+
+async fn gcs() -> Backend {
+    bucket(google::config().await).await
+}
+
+async fn bucket(config: Config) -> Backend {
     Backend { storage: Arc::new(Bucket::open(&config, [7; 16]).await.unwrap()), _folder: None }
 }
 
@@ -78,4 +90,6 @@ mod every {
     holds!(memory);
     holds!(local);
     holds!(s3);
+    holds!(azure);
+    holds!(gcs);
 }
