@@ -11,11 +11,21 @@ type Variables = Vec<(String, String)>;
 
 /// The settings of a new part of the bucket for a section, as variables, and its name.
 fn part(section: &str) -> (Variables, String) {
+    part_of(section, "s3")
+}
+
+/// The same of Azure's, or of S3's.
+fn part_of(section: &str, kind: &str) -> (Variables, String) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let config = runtime.block_on(async { testing::s3().await.config() });
-    let place = format!("s3://{}/{}", config.bucket, config.prefix);
+    let (scheme, config) = runtime.block_on(async {
+        match kind {
+            "azure" => ("az", testing::azure().await.config()),
+            _ => ("s3", testing::s3().await.config()),
+        }
+    });
+    let place = format!("{scheme}://{}/{}", config.bucket, config.prefix);
     let mut settings: Variables = [
-        ("KIND", "s3".to_owned()),
+        ("KIND", kind.to_owned()),
         ("BUCKET", config.bucket),
         ("PREFIX", config.prefix),
         ("ENDPOINT", config.endpoint.unwrap()),
@@ -31,7 +41,11 @@ fn part(section: &str) -> (Variables, String) {
 }
 
 fn settings() -> Variables {
-    part("STORAGE").0
+    settings_of("s3")
+}
+
+fn settings_of(kind: &str) -> Variables {
+    part_of("STORAGE", kind).0
 }
 
 fn borrowed(settings: &[(String, String)]) -> Vec<(&str, &str)> {
@@ -42,13 +56,15 @@ const SERVE: [&str; 5] = ["serve", "--data", "data", "--listen", "127.0.0.1:0"];
 
 #[test]
 fn a_server_starts_again_over_its_bucket_and_a_second_one_on_its_sqlite_is_refused() {
-    let (place, settings) = (Place::new(), settings());
-    for _ in 0..2 {
-        let server = place.serve_with(&[], &borrowed(&settings));
-        let second = place.run_with(&SERVE, &borrowed(&settings), "").refused(1);
-        assert!(second.contains("in use by another process"), "{second}");
-        place.login(&server);
-        assert_eq!(server.stop().code, Some(0));
+    for kind in ["s3", "azure"] {
+        let (place, settings) = (Place::new(), settings_of(kind));
+        for _ in 0..2 {
+            let server = place.serve_with(&[], &borrowed(&settings));
+            let second = place.run_with(&SERVE, &borrowed(&settings), "").refused(1);
+            assert!(second.contains("in use by another process"), "{second}");
+            place.login(&server);
+            assert_eq!(server.stop().code, Some(0));
+        }
     }
 }
 
@@ -88,7 +104,13 @@ fn bring_key(place: &Place) {
 
 #[test]
 fn a_server_backs_itself_up_into_a_bucket_and_another_storage_is_filled_from_there() {
-    let (place, (settings, bucket)) = (Place::new(), part("BACKUP"));
+    for kind in ["s3", "azure"] {
+        backs_itself_up_and_fills_another(kind);
+    }
+}
+
+fn backs_itself_up_and_fills_another(kind: &str) {
+    let (place, (settings, bucket)) = (Place::new(), part_of("BACKUP", kind));
     let variables = borrowed(&settings);
     let run = |args: &[&str]| place.run_with(args, &variables, "");
     let server = place.serve_with(&[], &variables);
@@ -127,7 +149,7 @@ fn a_server_backs_itself_up_into_a_bucket_and_another_storage_is_filled_from_the
     assert_eq!(server.stop().code, Some(0));
     bring_key(&place);
     let restore = ["backup", "restore", "--from", &bucket, "--data", "other"];
-    let storage = self::settings();
+    let storage = settings_of(kind);
     let onto_a_bucket = [variables.clone(), borrowed(&storage)].concat();
     place.run_with(&restore, &onto_a_bucket, "").ok();
     let again = place.run_with(&restore, &onto_a_bucket, "").refused(1);

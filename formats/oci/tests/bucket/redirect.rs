@@ -1,18 +1,24 @@
 //! Clients that are sent to the bucket.
 
-use wharf_testkit::{Client, Options, Store, TestServer, bucket, push_blob, s3};
+use wharf_testkit::{Client, Options, Store, StoreServer, TestServer, azure, bucket, push_blob, s3};
 
 use crate::content;
 
-async fn redirecting(set: impl FnOnce(&mut bucket::Config)) -> TestServer {
-    let mut config = bucket::Config { redirect: true, ..s3().await.config() };
+async fn redirecting(at: &StoreServer, set: impl FnOnce(&mut bucket::Config)) -> TestServer {
+    let mut config = bucket::Config { redirect: true, ..at.config() };
     set(&mut config);
     TestServer::start(Options::new().store(Store::BucketAt(Box::new(config))).without_workers()).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_large_blob_is_fetched_from_the_bucket_by_a_signed_url() {
-    let server = redirecting(|_| {}).await;
+    for at in [s3().await, azure().await] {
+        is_fetched_by_a_signed_url(at).await;
+    }
+}
+
+async fn is_fetched_by_a_signed_url(at: &StoreServer) {
+    let server = redirecting(at, |_| {}).await;
     let admin = server.admin();
     let pushed = content(6_000_000, 1);
     let digest = push_blob(&admin, "team/app", pushed.clone()).await;
@@ -38,7 +44,7 @@ async fn a_large_blob_is_fetched_from_the_bucket_by_a_signed_url() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_small_blob_comes_from_the_registry() {
-    let server = redirecting(|_| {}).await;
+    let server = redirecting(s3().await, |_| {}).await;
     let admin = server.admin();
     for size in [100, 100_000] {
         let pushed = content(size, 2);
@@ -49,7 +55,8 @@ async fn a_small_blob_comes_from_the_registry() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_url_is_of_the_endpoint_that_clients_see() {
-    let server = redirecting(|config| config.public_endpoint = Some("http://s3.example.com:1234".to_owned())).await;
+    let server =
+        redirecting(s3().await, |config| config.public_endpoint = Some("http://s3.example.com:1234".to_owned())).await;
     let admin = server.admin();
     let digest = push_blob(&admin, "team/app", content(2_000_000, 3)).await;
     let sent = admin.get(&format!("/v2/team/app/blobs/{digest}")).await;
