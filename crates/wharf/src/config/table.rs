@@ -59,7 +59,8 @@ pub(crate) static SETTINGS: &[Setting] = &[
         Choice(&["local", "s3", "gcs", "azure", "memory"]),
         Is("local"),
         "Where bytes go: files of this machine; a bucket of S3 (or what speaks like it), Google Cloud Storage or Azure, which any \
-         number of servers may share; or memory, which forgets everything when the server stops.",
+         number of servers may share; or memory, which forgets everything when the server stops. What is tested is S3 with SeaweedFS, \
+         Azure with Azurite, and the client for Google with SeaweedFS behind Google's words; no test asks Amazon, Microsoft or Google.",
     ),
     setting("storage.path", Path, InData("", "storage"), "The folder of the local storage."),
     setting(
