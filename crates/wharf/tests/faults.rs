@@ -41,7 +41,16 @@ async fn what_was_acknowledged_outlives_kills_of_two_servers_on_a_bucket_and_pos
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_acknowledged_before_a_backup_is_there_after_a_restore() {
-    let options = drill::Options { seconds: 3, clients: 8, on: On::FilesSqlite, seed: None };
+    restored(On::FilesSqlite, On::S3Postgres).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_two_servers_acknowledged_before_a_backup_is_there_after_a_restore() {
+    restored(On::S3Postgres, On::FilesSqlite).await;
+}
+
+async fn restored(on: On, to: On) {
+    let options = drill::Options { seconds: 3, clients: 8, on, to, seed: None };
     drill::run(program(), options).await.unwrap();
 }
 

@@ -1,5 +1,6 @@
 //! The restore drill: a backup, an empty place, a restore, and everything that was acknowledged before the backup is there.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,9 +28,12 @@ pub struct Options {
     /// How many clients work at once.
     #[arg(long, default_value_t = 20)]
     pub clients: usize,
-    /// What the first server stores in; it is restored to files and SQLite.
+    /// What the first servers store in.
     #[arg(long, value_enum, default_value = "files-sqlite")]
     pub on: On,
+    /// What it is restored to.
+    #[arg(long, value_enum, default_value = "files-sqlite")]
+    pub to: On,
     /// What all choices follow from.
     #[arg(long)]
     pub seed: Option<u64>,
@@ -48,15 +52,26 @@ const TOLD: [&str; 9] = [
     "/api/v1/repositories/oci/drill/app/-/tags",
 ];
 
+/// Of what is acknowledged before the backup: how often the audit log must have it at least, and about which project.
+const DONE: [(&str, Option<&str>, usize); 7] = [
+    ("manifest.push", Some("drill"), 12),
+    ("tag.delete", Some("drill"), 1),
+    ("user.create", None, 1),
+    ("group.create", None, 1),
+    ("group.add", None, 1),
+    ("grant.give", Some("drill"), 2),
+    ("robot.create", Some("drill"), 1),
+];
+
 /// Runs it.
 ///
 /// # Errors
 /// Whatever did not come back, with the seed.
 pub async fn run(program: PathBuf, options: Options) -> Result<()> {
     let seed = options.seed.unwrap_or_else(rand::random);
-    println!("drill: {} seconds, {} clients, {:?}, --seed {seed}", options.seconds, options.clients, options.on);
-    let (site, place) =
-        (Arc::new(Site::new(&program, options.on).await?), Arc::new(Site::new(&program, On::FilesSqlite).await?));
+    let Options { seconds, clients, on, to, .. } = options;
+    println!("drill: {seconds} seconds, {clients} clients, {on:?} to {to:?}, --seed {seed}");
+    let (site, place) = (Arc::new(Site::new(&program, on).await?), Arc::new(Site::new(&program, to).await?));
     let outcome = run_on(&site, &place, &options, seed).await;
     place.end(&outcome).await;
     site.end(&outcome).await;
@@ -80,7 +95,8 @@ async fn run_on(site: &Arc<Site>, place: &Arc<Site>, options: &Options, seed: u6
     let restored = registry(place)?;
     known.verify(&restored).await?;
     let images = whole(&restored).await?;
-    println!("drill: users, robots, grants, tags, {} audit lines and {images} images are there", known.audit.len());
+    let lines = known.audit.len();
+    println!("drill: users, robots, grants, tags, {lines} lines of the audit log and {images} images are there");
     Ok(())
 }
 
@@ -128,7 +144,8 @@ struct Known {
     images: Vec<(String, Image)>,
     deleted: String,
     told: Vec<(&'static str, Value)>,
-    audit: Vec<Value>,
+    /// The whole log as it was told, by the ids of its lines.
+    audit: HashMap<String, Value>,
     /// Name and secret.
     robot: (String, String),
 }
@@ -168,9 +185,12 @@ impl Known {
         for path in TOLD {
             told.push((path, items(server, path).await?));
         }
-        let audit = items(server, "/api/v1/projects/drill/audit").await?;
-        let audit = audit.as_array().context("audit lines")?.clone();
-        ensure!(audit.len() > 15, "only {} audit lines", audit.len());
+        let audit = audit(server).await?;
+        for (action, project, count) in DONE {
+            let of = |line: &&Value| line["action"] == action && line["project"].as_str() == project;
+            let found = audit.values().filter(of).count();
+            ensure!(found >= count, "{count} times {action} was acknowledged, and the audit log has {found}");
+        }
         Ok(Self { images, deleted, told, audit, robot })
     }
 
@@ -184,10 +204,10 @@ impl Known {
             let after = items(restored, path).await?;
             ensure!(same(before, &after), "{path} was {before} and is {after}");
         }
-        let after = items(restored, "/api/v1/projects/drill/audit").await?;
-        let after = after.as_array().context("audit lines")?;
-        let lost: Vec<_> = self.audit.iter().filter(|line| !after.iter().any(|other| same(line, other))).collect();
-        ensure!(lost.is_empty(), "{} audit lines are lost, the first is {:?}", lost.len(), lost.first());
+        let after = audit(restored).await?;
+        let lost: Vec<_> =
+            self.audit.iter().filter(|(id, line)| !after.get(*id).is_some_and(|other| same(line, other))).collect();
+        ensure!(lost.is_empty(), "{} lines of the audit log are lost, the first is {:?}", lost.len(), lost.first());
         for (name, secret) in [("reader", "a reader's own words"), (&self.robot.0, &self.robot.1)] {
             let status = restored.wire.signed_in(&format!("{}/api/v1/whoami", restored.url), name, secret).await?;
             ensure!(status == 200, "{name} cannot sign in any more: {status}");
@@ -215,10 +235,17 @@ async fn items(server: &Registry, path: &str) -> Result<Value> {
         let Some(items) = page["items"].as_array() else { return Ok(page) };
         all.extend(items.iter().cloned());
         match &page["next"] {
-            Value::String(next) => after = format!("?after={next}"),
+            Value::String(next) => after = format!("?limit=1000&after={next}"),
             _ => return Ok(Value::Array(all)),
         }
     }
+}
+
+/// All lines of the server's audit log, by their ids.
+async fn audit(server: &Registry) -> Result<HashMap<String, Value>> {
+    let lines = items(server, "/api/v1/audit").await?;
+    let lines = lines.as_array().context("lines of the audit log")?.iter();
+    lines.map(|line| Ok((line["id"].as_str().context("an id")?.to_owned(), line.clone()))).collect()
 }
 
 /// Whether two answers say the same, but for when something was last used.
