@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use wharf_faults::{On, away, drill, full_disk, kill, linear, publish};
+use wharf_faults::{On, away, drill, full_disk, kill, linear, publish, soak};
 
 fn program() -> PathBuf {
     env!("CARGO_BIN_EXE_wharf").into()
@@ -66,4 +66,9 @@ async fn clients_that_update_while_others_upload_and_servers_are_killed_see_whol
         seed: None,
     };
     publish::run(program(), options).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn backups_collection_and_clients_at_once_end_without_an_error() {
+    soak::run(program(), soak::Options { minutes: 0.2, on: On::FilesSqlite, clients: 12, seed: None }).await.unwrap();
 }
