@@ -101,11 +101,19 @@ impl Backups {
             let status = child.wait().await?;
             self.ended(status).await?;
         }
-        if self.possible {
-            let folder = text(&self.folder)?.to_owned();
-            command(&self.launch, &["backup", "verify", &folder], None).await?;
-        }
-        Ok(())
+        if self.possible { self.verify().await } else { Ok(()) }
+    }
+
+    /// Reads all that was made, and compares it with what it should be.
+    pub(crate) async fn verify(&self) -> Result<()> {
+        command(&self.launch, &["backup", "verify", text(&self.folder)?], None).await.map(drop)
+    }
+
+    /// How many there are, as whoever looks into the place sees it.
+    pub(crate) async fn listed(&self) -> Result<usize> {
+        let listed = command(&self.launch, &["backup", "list", text(&self.folder)?, "--output", "json"], None).await?;
+        let listed: serde_json::Value = serde_json::from_str(&listed)?;
+        Ok(listed.as_array().context("a list of backups")?.len())
     }
 
     pub(crate) fn made(&self) -> usize {

@@ -13,6 +13,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use reqwest::Method;
 
+use crate::backup::Backups;
 use crate::goods::{Blob, Image};
 use crate::kill::Load;
 use crate::registry::Registry;
@@ -48,17 +49,20 @@ pub async fn run(program: PathBuf, options: Options) -> Result<()> {
     println!("full disk: {} rounds, {} clients, --seed {seed}", options.rounds, options.clients);
     let site = Arc::new(Site::new(&program, On::FilesSqlite).await?);
     let disk = Disk::mount(site.folder.join("disk"))?;
+    let backups = Disk::mount(site.folder.join("backups"))?;
     site.keep_data_in(disk.path.join("data")).await;
     let outcome = async {
         step_by_step(&site, &disk, seed).await?;
+        backed_up(&site, &backups, seed).await?;
         under_load(&site, &disk, &options, seed).await
     };
     let outcome = outcome.await;
     if outcome.is_err() {
         println!("{}", site.logged(&["WARN", "ERROR", "panicked"]).join("\n"));
     }
+    // First: a folder on which something is mounted cannot be removed.
+    drop((disk, backups));
     site.end(&outcome).await;
-    drop(disk);
     outcome.with_context(|| format!("--seed {seed}"))
 }
 
@@ -109,6 +113,35 @@ async fn step_by_step(site: &Site, disk: &Disk, seed: u64) -> Result<()> {
     ensure!(again.status == 201, "there is room again, and a push is answered {}", again.shown());
     println!("  it starts on a full disk, and takes pushes again as soon as there is room");
     reserve_comes_back(site, &server).await?;
+    site.stop_all().await
+}
+
+/// The place for backups is full: that is said, what was there before is still whole, and the next backup with room is made.
+async fn backed_up(site: &Arc<Site>, place: &Disk, seed: u64) -> Result<()> {
+    site.start_all().await?;
+    let server = registry(site)?;
+    let mut rng = StdRng::seed_from_u64(seed ^ 0xbac0);
+    let mut backups = Backups::new(site).await?;
+    ensure!(backups.made() == 1, "the first backup was not made");
+    for number in 0..4 {
+        let image = Image::of(vec![Blob::new(rng.random(), 300), Blob::new(rng.random(), 2 << 20)]);
+        let answer = server.push("full/backed-up", &format!("v{number}"), &image).await?;
+        ensure!(answer.status == 201, "a push while there is room: {}", answer.shown());
+    }
+    // From nothing at all to enough for some of it.
+    for free in [0, 200_000, 3 << 20] {
+        place.fill(free)?;
+        let refused = backups.now().await.err().context("a backup into a place without room was made")?;
+        let said = format!("{refused:#}");
+        ensure!(said.contains("No space left"), "a backup into a full place says {said}");
+        ensure!(backups.listed().await? == 1, "a backup that failed is listed");
+        backups.verify().await.context("after a backup into a full place")?;
+        place.make_room()?;
+    }
+    println!("  a full place for backups is told as such, and what is in it stays whole");
+    backups.now().await.context("there is room again")?;
+    ensure!(backups.listed().await? == 2, "the backup that was made is not listed");
+    backups.verify().await?;
     site.stop_all().await
 }
 
