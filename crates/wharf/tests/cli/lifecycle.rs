@@ -1,6 +1,8 @@
 //! Starting and stopping.
 
-use crate::harness::{PASSWORD, Place, http, mode};
+use wharf_db::Engine;
+
+use crate::harness::{PASSWORD, Place, http, mode, upload};
 
 fn password_in(out: &[String]) -> Option<String> {
     let line = out.iter().find(|line| line.trim_start().starts_with("password"))?;
@@ -80,6 +82,41 @@ fn a_second_server_on_the_same_data_is_refused() {
     let refusal = place.run(&["serve", "--data", "data", "--listen", "127.0.0.1:0"]).refused(1);
     assert!(refusal.contains("in use by another process") && refusal.contains("hint:"), "{refusal}");
     assert_eq!(server.stop().code, Some(0));
+}
+
+#[test]
+fn a_second_server_on_the_same_postgres_with_a_disk_of_its_own_is_refused() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let wharf_db::Config::Postgres { url, .. } = runtime.block_on(wharf_db::testing::config(Engine::Postgres)) else {
+        panic!("not PostgreSQL")
+    };
+    let variables = [("WHARF_ADMIN_PASSWORD", PASSWORD), ("WHARF_DATABASE_URL", &*url)];
+    let place = Place::new();
+    let serve = ["serve", "--data", "second", "--listen", "127.0.0.1:0"];
+    let first = place.serve_with(&[], &variables);
+    std::fs::create_dir(place.path("second")).unwrap();
+    std::fs::copy(place.path("data/instance.key"), place.path("second/instance.key")).unwrap();
+    for _ in 0..2 {
+        let refusal = place.run_with(&serve, &variables, "").refused(1);
+        assert!(refusal.contains("another storage than the one this database was used with"), "{refusal}");
+    }
+    // The first is none the worse for it.
+    let digest = upload(&first, ("admin", PASSWORD), "team/app", vec![7; 100_000]);
+    assert_eq!(first.stop().code, Some(0));
+    let first = place.serve_with(&[], &variables);
+    let blob = format!("{}/v2/team/app/blobs/{digest}", first.url);
+    assert_eq!(http("GET", &blob, Some(("admin", PASSWORD)), None).0, 200);
+}
+
+#[test]
+fn a_new_database_is_refused_over_a_storage_that_holds_something() {
+    let place = Place::new();
+    let server = place.serve();
+    upload(&server, ("admin", PASSWORD), "team/app", vec![7; 100_000]);
+    assert_eq!(server.stop().code, Some(0));
+    std::fs::remove_file(place.path("data/wharf.db")).unwrap();
+    let refusal = place.run(&["serve", "--data", "data", "--listen", "127.0.0.1:0"]).refused(1);
+    assert!(refusal.contains("not empty, and this database has never seen it"), "{refusal}");
 }
 
 #[test]
