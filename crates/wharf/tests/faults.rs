@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use wharf_faults::{On, away, drill, full_disk, kill, linear, publish, soak};
+use wharf_faults::{On, away, drill, full_disk, kill, linear, publish, soak, store_away};
 
 fn program() -> PathBuf {
     env!("CARGO_BIN_EXE_wharf").into()
@@ -26,6 +26,11 @@ async fn a_full_disk_loses_nothing_and_stops_neither_pulls_nor_deletes() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_goes_away_is_waited_for_and_nothing_wrong_is_said() {
     away::run(program(), away::Options { rounds: 1, clients: 10, seed: None }).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_object_store_that_fails_and_goes_away_costs_nothing_that_was_acknowledged() {
+    store_away::run(program(), store_away::Options { rounds: 1, clients: 20, seed: None }).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

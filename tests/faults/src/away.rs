@@ -105,7 +105,8 @@ async fn says_so(server: &Registry) -> Result<()> {
     Ok(())
 }
 
-async fn recovers(server: &Registry, known: &Image) -> Result<()> {
+/// Waits until the server is ready, takes pushes and has what was there before.
+pub(crate) async fn recovers(server: &Registry, known: &Image) -> Result<()> {
     let began = Instant::now();
     loop {
         let ready = server.get("/readyz").await?.status == 200;

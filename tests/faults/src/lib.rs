@@ -19,6 +19,7 @@ mod relay;
 mod remains;
 mod site;
 pub mod soak;
+pub mod store_away;
 mod wire;
 
 pub use site::On;

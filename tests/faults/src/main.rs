@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
-use wharf_faults::{away, drill, full_disk, kill, linear, publish, soak};
+use wharf_faults::{away, drill, full_disk, kill, linear, publish, soak, store_away};
 
 /// Faults under load, and what must hold afterwards.
 #[derive(Debug, Parser)]
@@ -26,6 +26,8 @@ enum Fault {
     FullDisk(full_disk::Options),
     /// Takes the database away and gives it back, under load.
     DatabaseAway(away::Options),
+    /// Makes the object store slow, failing and absent, under load.
+    StoreAway(store_away::Options),
     /// Checks what clients see of few tags through two servers, and the recorded history, for a legal order.
     Linear(linear::Options),
     /// Backs up under load, restores to an empty place, and looks for everything.
@@ -56,6 +58,7 @@ async fn run(cli: Cli) -> Result<()> {
         Fault::Kill(options) => kill::run(program, options).await,
         Fault::FullDisk(options) => full_disk::run(program, options).await,
         Fault::DatabaseAway(options) => away::run(program, options).await,
+        Fault::StoreAway(options) => store_away::run(program, options).await,
         Fault::Linear(options) => linear::run(program, options).await,
         Fault::Drill(options) => drill::run(program, options).await,
         Fault::Publish(options) => publish::run(program, options).await,
