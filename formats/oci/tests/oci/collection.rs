@@ -1,11 +1,11 @@
 //! What nothing uses goes, what something uses stays, and nobody is in the way of the collector.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use wharf_core::Collected;
 use wharf_testkit::{Fragile, Image, Options, Store, TestServer, media};
 
-use crate::backend::on_every_backend;
+use crate::backend::{on_every_backend, options};
 use crate::bin::Bin;
 use crate::blob::{Blob, LARGE};
 use crate::remains::{assert_objects, objects};
@@ -392,4 +392,21 @@ async fn an_object_that_could_not_be_removed_goes_later() {
         removed = collect(&server).await.objects;
     }
     assert_objects(&server, 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_collection_takes_at_least_as_long_as_its_rate_says() {
+    const RATE: u32 = 30;
+    let server = TestServer::start(options().core(|core| core.collection.rate = RATE)).await;
+    let repository = Repository::new(&server, "team/app");
+    for seed in 0..90 {
+        repository.push(&Blob::noise(seed, 100)).await;
+    }
+    server.clock().advance(A_DAY);
+    let begun = Instant::now();
+    let collected = collect(&server).await;
+    let elapsed = begun.elapsed();
+    assert_eq!((collected.reviewed, collected.hidden), (90, 90), "{collected:?}");
+    // Nothing is waited for after the last transaction, and one takes 64 at most.
+    assert!(elapsed >= Duration::from_secs(90 - 64) / RATE, "{elapsed:?}");
 }
