@@ -14,6 +14,7 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a helper that cannot help has failed the test")]
 
 mod answer;
+mod audit;
 mod client;
 mod clock;
 mod fault;

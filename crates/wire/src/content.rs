@@ -5,10 +5,11 @@ use std::ops::Range;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue};
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
-use wharf_core::Opened;
+use wharf_auth::{Operation, Permit};
+use wharf_core::{Core, Opened, Pull, Target};
 use wharf_types::Digest;
 
-use crate::{Body, Part, empty, hand_out, is_unchanged};
+use crate::{Body, Context, Part, empty, hand_out, is_unchanged};
 
 /// Content under a digest never changes; who may read it does, so shared caches stay out.
 pub const FOR_EVER: HeaderValue = HeaderValue::from_static("private, max-age=31536000, immutable");
@@ -31,6 +32,32 @@ pub struct Content<'a> {
     pub media_type: &'a str,
     /// [`FOR_EVER`] or [`ASK_AGAIN`].
     pub caching: HeaderValue,
+}
+
+/// Hands out the package that lies at `path`, and notes that it was: a pull is a GET that is answered with the file or a part of it.
+///
+/// # Errors
+/// Those of [`Core::package`] and [`Core::hand_out`]; [`OutOfRange`].
+pub async fn package<O, E>(
+    core: &Core,
+    permit: &Permit<O>,
+    context: &Context,
+    (target, path, media_type): (&Target, &str, &str),
+    head: &Parts,
+) -> Result<Response<Body>, E>
+where
+    O: Operation,
+    E: From<wharf_core::Error> + From<OutOfRange>,
+{
+    let blob = core.package(target, path).await?;
+    let content = Content { digest: &blob.digest, size: blob.size, media_type, caching: ASK_AGAIN };
+    let response = content.answer::<E, _>(head, async |range| Ok(core.hand_out(&blob, range).await?)).await?;
+    if head.method == Method::GET && response.status() != StatusCode::NOT_MODIFIED {
+        let (identity, action, format) = (permit.identity(), permit.op().action(), target.format);
+        let pull = Pull { identity, action, format, name: &target.name, tag: Some(path), digest: blob.digest };
+        core.pulled(&pull, context.source());
+    }
+    Ok(response)
 }
 
 impl Content<'_> {

@@ -17,7 +17,7 @@ mod setup;
 
 pub use body::{Body, BodyError, ReadError, announced, bytes, chunks, empty, exactly, hand_out, read_up_to, stream};
 pub use conditional::is_unchanged;
-pub use content::{ASK_AGAIN, Content, FOR_EVER, OutOfRange};
+pub use content::{ASK_AGAIN, Content, FOR_EVER, OutOfRange, package};
 pub use context::Context;
 pub use credentials::{Credentials, InvalidCredentials};
 pub use door::{Door, Handled, Mounted, Understanding};

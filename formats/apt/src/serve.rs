@@ -8,9 +8,8 @@ mod settings;
 
 use http::header::HeaderValue;
 use http::request::Parts;
-use http::{Method, Response, StatusCode};
-use wharf_auth::Operation;
-use wharf_core::{Actor, PublishedFile, Pull, Target};
+use http::{Response, StatusCode};
+use wharf_core::{Actor, PublishedFile, Target};
 use wharf_types::{Digest, RepoName};
 use wharf_wire::{ASK_AGAIN, Body, Content, FOR_EVER, setup_page};
 
@@ -38,17 +37,9 @@ impl Call<'_> {
     }
 
     pub(crate) async fn file(&self, name: &RepoName, path: &str, head: &Parts) -> Result<Response<Body>, Error> {
-        let blob = self.core.package(&self.target(name), path).await?;
+        let target = self.target(name);
         let media_type = if path.ends_with("deb") { "application/vnd.debian.binary-package" } else { BINARY };
-        let content = Content { digest: &blob.digest, size: blob.size, media_type, caching: ASK_AGAIN };
-        let response =
-            content.answer::<Error, _>(head, async |range| Ok(self.core.hand_out(&blob, range).await?)).await?;
-        if head.method == Method::GET && response.status() != StatusCode::NOT_MODIFIED {
-            let (identity, action) = (self.permit.identity(), self.permit.op().name());
-            let pull = Pull { identity, action, format: NAME, name, tag: Some(path), digest: blob.digest };
-            self.core.pulled(&pull, self.context.source());
-        }
-        Ok(response)
+        wharf_wire::package(self.core, &self.permit, self.context, (&target, path, media_type), head).await
     }
 
     pub(crate) async fn keys(&self, name: &RepoName, armored: bool) -> Result<Response<Body>, Error> {

@@ -3,14 +3,13 @@
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::request::Parts;
 use http::{Method, Response};
-use wharf_auth::Operation;
-use wharf_core::{Error as CoreError, Pull};
+use wharf_core::Error as CoreError;
 use wharf_types::RepoName;
-use wharf_wire::{ASK_AGAIN, Body, Content, bytes, empty, is_unchanged, setup_page};
+use wharf_wire::{ASK_AGAIN, Body, Content, bytes, empty, setup_page};
 
 use crate::add::json;
 use crate::index::{self, INDEX};
-use crate::{Call, Error, NAME};
+use crate::{Call, Error};
 
 const CHART: &str = "application/gzip";
 const SIGNATURE: &str = "application/pgp-signature";
@@ -46,15 +45,9 @@ impl Call<'_> {
     }
 
     pub(crate) async fn file(&self, name: &RepoName, path: &str, head: &Parts) -> Result<Response<Body>, Error> {
-        let blob = self.core.package(&self.target(name), path).await?;
+        let target = self.target(name);
         let media_type = if path.ends_with(".prov") { SIGNATURE } else { CHART };
-        if head.method == Method::GET && !is_unchanged(&head.headers, &blob.digest.quoted()) {
-            let (identity, action) = (self.permit.identity(), self.permit.op().name());
-            let pull = Pull { identity, action, format: NAME, name, tag: Some(path), digest: blob.digest };
-            self.core.pulled(&pull, self.context.source());
-        }
-        let content = Content { digest: &blob.digest, size: blob.size, media_type, caching: ASK_AGAIN };
-        content.answer(head, async |range| Ok(self.core.hand_out(&blob, range).await?)).await
+        wharf_wire::package(self.core, &self.permit, self.context, (&target, path, media_type), head).await
     }
 
     pub(crate) async fn remove(&self, name: &RepoName, path: &str) -> Result<Response<Body>, Error> {

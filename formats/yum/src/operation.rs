@@ -210,7 +210,7 @@ impl Operation for Op {
     }
     fn about(&self) -> (Option<&str>, Option<Digest>) {
         let subject = match self {
-            Self::RemovePackage { path, .. } => Some(path.as_str()),
+            Self::ReadPackage { path, .. } | Self::RemovePackage { path, .. } => Some(path.as_str()),
             Self::RemoveExtra { id, .. } => Some(id.as_str()),
             _ => None,
         };

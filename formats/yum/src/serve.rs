@@ -96,9 +96,8 @@ impl Call<'_> {
     }
 
     pub(crate) async fn package(&self, name: &RepoName, path: &str, head: &Parts) -> Result<Response<Body>, Error> {
-        let blob = self.core.package(&self.target(name), path).await?;
-        let content = Content { digest: &blob.digest, size: blob.size, media_type: RPM, caching: ASK_AGAIN };
-        content.answer(head, async |range| Ok(self.core.hand_out(&blob, range).await?)).await
+        let target = self.target(name);
+        wharf_wire::package(self.core, &self.permit, self.context, (&target, path, RPM), head).await
     }
 
     /// What a package says of itself, read from its header again.

@@ -15,4 +15,5 @@ mod setup;
 mod signatures;
 mod snapshots;
 mod sources;
+mod trail;
 mod uploads;

@@ -11,3 +11,4 @@ mod peers;
 mod purged;
 mod refusals;
 mod setup;
+mod trail;

@@ -40,6 +40,12 @@ async fn is_fetched_by_a_signed_url(at: &StoreServer) {
     assert!(forged.status.is_client_error(), "{forged}");
     admin.head(&path).await.assert_status(200).assert_header("content-length", "6000000");
     server.anonymous().get(&path).await.assert_status(401).assert_no_header("location");
+    // Who was sent there has pulled it, as far as we can know.
+    let lines = server.audit(&format!("digest={digest}&action=blob.read")).await;
+    let [line] = &lines[..] else { panic!("{lines:?}") };
+    let told = ["actor", "outcome", "repository", "request_id"].map(|field| line[field].as_str());
+    assert_eq!(told, ["admin", "ok", "team/app", sent.expect_header("x-request-id")].map(Some), "{line}");
+    assert_eq!(line["times"], 1, "{line}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -31,12 +31,9 @@ async fn lines_of(client: &Client, path: &str) -> Vec<Value> {
     client.get(path).await.assert_status(200).json()["items"].as_array().expect("items").clone()
 }
 
-/// The lines about accesses that `query` finds, the oldest first.
+/// The lines that `query` finds, the oldest first.
 async fn lines(server: &TestServer, query: &str) -> Vec<Value> {
-    server.core().flush_accesses().await.expect("written");
-    let mut found = lines_of(&server.admin(), &format!("/api/v1/audit?limit=1000&{query}")).await;
-    found.reverse();
-    found
+    server.audit(query).await
 }
 
 fn text<'a>(line: &'a Value, field: &str) -> &'a str {

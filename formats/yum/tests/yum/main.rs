@@ -9,4 +9,5 @@ mod metadata;
 mod peers;
 mod refusals;
 mod setup;
+mod trail;
 mod uploads;

@@ -69,9 +69,8 @@ impl Call<'_> {
     }
 
     pub(crate) async fn package(&self, name: &RepoName, path: &str, head: &Parts) -> Result<Response<Body>, Error> {
-        let blob = self.core.package(&self.target(name), path).await?;
-        let content = Content { digest: &blob.digest, size: blob.size, media_type: TEXT, caching: ASK_AGAIN };
-        content.answer(head, async |range| Ok(self.core.open_blob(&blob, range).await?)).await
+        let target = self.target(name);
+        wharf_wire::package(self.core, &self.permit, self.context, (&target, path, TEXT), head).await
     }
 
     pub(crate) async fn index(
