@@ -1,8 +1,11 @@
 //! Who does something, as histories and the audit log name them.
 
 use wharf_auth::{Identity, Origin};
+use wharf_db::Durability;
 use wharf_db::catalog::audit;
 use wharf_types::{Digest, RepoName, Timestamp};
+
+use crate::{Core, Error, Result};
 
 /// The one behind a request, or the server itself.
 #[derive(Debug, Clone)]
@@ -26,6 +29,11 @@ impl Actor {
         Self { name, credential, identity: None, origin: Origin::default() }
     }
 
+    /// Whoever has the data of a server that is stopped.
+    pub(crate) fn offline() -> Self {
+        Self { credential: "offline".to_owned(), ..Self::system() }
+    }
+
     /// The same one in a job, which has no request.
     pub(crate) fn absent(name: String, credential: String, origin: Origin) -> Self {
         Self { name, credential, identity: None, origin }
@@ -45,16 +53,28 @@ impl Actor {
 
     /// A line of the audit log about a project.
     pub(crate) fn did_to_project(&self, action: &str, project: &str, at: Timestamp) -> audit::Entry {
+        audit::Entry { project: Some(project.to_owned()), ..self.did_to_server(action, at) }
+    }
+
+    /// A line of the audit log about the server as a whole.
+    pub(crate) fn did_to_server(&self, action: &str, at: Timestamp) -> audit::Entry {
         audit::Entry {
             at,
             actor: self.name.clone(),
             credential: self.credential.clone(),
             action: action.to_owned(),
-            project: Some(project.to_owned()),
             address: self.origin.address.map(|address| address.to_string()),
             request_id: self.origin.request_id.clone(),
             ..audit::Entry::default()
         }
+    }
+}
+
+impl Core {
+    /// Writes a line of the audit log about what is no change of one transaction.
+    pub(crate) async fn write_line(&self, line: audit::Entry) -> Result<()> {
+        let written = self.inner.db.write(Durability::Full, line, |tx, line| Box::pin(audit::append(tx, line)));
+        written.await.map_err(Error::from)
     }
 }
 

@@ -34,7 +34,8 @@ use wharf_db::Engine;
 use wharf_storage::{Depot, DepotError};
 use wharf_types::Digest;
 
-use crate::{Core, Error, Result};
+use crate::actor::about;
+use crate::{Actor, Core, Error, Result};
 pub(crate) use checked::{checked, mismatch};
 use lease::Lease;
 pub use progress::{Count, Progress};
@@ -108,6 +109,16 @@ impl Core {
             tracing::warn!(%error, "the lease of the backup directory was not given back: it ends by itself");
         }
         made
+    }
+
+    /// The same by whoever has the data of a server that is stopped. The line of the audit log is in the backup too.
+    ///
+    /// # Errors
+    /// As [`Core::back_up`].
+    pub async fn back_up_offline(&self, depot: &Arc<dyn Depot>, run: &str, progress: &Progress) -> Result<Snapshot> {
+        let line = Actor::offline().did_to_server("backup.create", self.inner.clock.now());
+        self.write_line(about(line, Some(depot.place()), None)).await?;
+        self.back_up(depot, run, progress).await
     }
 
     async fn back_up_alone(

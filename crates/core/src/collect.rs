@@ -36,7 +36,7 @@ pub(crate) use purge::{PURGE, PurgedBefore, ask_to_purge};
 pub use state::CollectionState;
 pub use why::{Holder, Kept};
 
-use crate::{Core, Result};
+use crate::{Actor, Core, Result};
 
 /// How much the collector may do, and when.
 #[derive(Debug, Clone)]
@@ -140,6 +140,15 @@ impl Core {
                 tracing::warn!(%error, "the collector stopped early and will go on");
             }
         }
+    }
+
+    /// The same as [`Core::collect`] for somebody who asks for it, which is written down before anything goes.
+    ///
+    /// # Errors
+    /// Those of storage and database; what was done until then stays done.
+    pub async fn collect_for(&self, actor: &Actor, budget: Option<Duration>) -> Result<(Collected, bool)> {
+        self.write_line(actor.did_to_server("collection.run", self.inner.clock.now())).await?;
+        self.collect(budget).await
     }
 
     /// Collects what is due now and says what went. With a budget it may end before everything is done: then the flag is true.

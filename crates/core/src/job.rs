@@ -324,8 +324,8 @@ async fn revive(tx: &mut Tx<'_>, id: i64, actor: &crate::Actor, at: Timestamp) -
     jobs::enqueue(tx, &job.kind, &job.key, &job.payload, at, at).await?;
     let entry = wharf_db::catalog::audit::Entry {
         subject: Some(format!("{} {}", job.kind, subject(&job)).trim_end().to_owned()),
-        ..actor.did_to_project("job.retry", "", at)
+        ..actor.did_to_server("job.retry", at)
     };
-    wharf_db::catalog::audit::append(tx, &wharf_db::catalog::audit::Entry { project: None, ..entry }).await?;
+    wharf_db::catalog::audit::append(tx, &entry).await?;
     Ok(true)
 }

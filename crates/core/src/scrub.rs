@@ -16,10 +16,10 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use wharf_db::Durability;
 use wharf_db::catalog::blobs::Place;
-use wharf_db::catalog::{events, jobs, scrub};
+use wharf_db::catalog::{audit, events, jobs, scrub};
 use wharf_types::{Digest, Timestamp};
 
-use crate::{Core, Error, Result};
+use crate::{Actor, Core, Error, Result};
 use turn::Turn;
 pub(crate) use turn::away;
 
@@ -162,17 +162,18 @@ impl Core {
     ///
     /// # Errors
     /// [`Error::ScrubOff`]; those of the database.
-    pub async fn start_scrub(&self) -> Result<()> {
+    pub async fn start_scrub(&self, actor: &Actor) -> Result<()> {
         if self.inner.config.scrub.rate == 0 {
             return Err(Error::ScrubOff);
         }
-        let args = self.inner.clock.now();
-        let begun = self.inner.db.write(Durability::Full, args, |tx, at: &Timestamp| {
+        let at = self.inner.clock.now();
+        let args = (actor.did_to_server("scrub.run", at), at);
+        let begun = self.inner.db.write(Durability::Full, args, |tx, (line, at): &(audit::Entry, Timestamp)| {
             Box::pin(async move {
                 if scrub::pass(tx).await?.finished_at.is_some() {
                     scrub::set_pass(tx, &Pass { begun_at: Some(*at), ..Pass::default() }).await?;
                 }
-                Ok::<_, wharf_db::Error>(())
+                audit::append(tx, line).await
             })
         });
         begun.await?;

@@ -7,8 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use wharf_db::catalog::audit::{self, Entry};
-use wharf_db::catalog::{blobs, restores};
+use wharf_db::catalog::{audit, blobs, restores};
 use wharf_db::dump::{self, Cell, Kind, Line, Table};
 use wharf_db::{Db, Durability};
 use wharf_storage::{Depot, DepotError, ObjectKey, Progress as Written, Storage};
@@ -21,9 +20,10 @@ use super::rows::decoded;
 use super::snapshot::{Snapshot, TableFile};
 use super::write::BlobRow;
 use super::{Progress, blob_name};
+use crate::actor::about;
 use crate::collect::{PurgedBefore, ask_to_purge};
 use crate::job::OF_THIS_SERVER;
-use crate::{Entropy, Error, Result};
+use crate::{Actor, Entropy, Error, Result};
 
 /// Blobs stored at once.
 const AT_ONCE: usize = 4;
@@ -118,15 +118,8 @@ async fn end(tx: &mut wharf_db::Tx<'_>, id: &str, again: &PurgedBefore, at: Time
     dump::advance(tx).await?;
     if restores::finish(tx, at).await? {
         ask_to_purge(tx, again, at).await?;
-        let entry = Entry {
-            at,
-            actor: "wharf".into(),
-            credential: "offline".into(),
-            action: "backup.restore".into(),
-            subject: Some(id.to_owned()),
-            ..Entry::default()
-        };
-        audit::append(tx, &entry).await?;
+        let line = Actor::offline().did_to_server("backup.restore", at);
+        audit::append(tx, &about(line, Some(id.to_owned()), None)).await?;
     }
     Ok(())
 }

@@ -10,6 +10,7 @@ use wharf_db::catalog::{audit, backups, events, jobs};
 use wharf_types::Timestamp;
 
 use super::{Progress, Snapshot};
+use crate::actor::about;
 use crate::collect::PURGE;
 use crate::{Actor, Core, Error, Result};
 
@@ -194,8 +195,7 @@ async fn enter(tx: &mut wharf_db::Tx<'_>, ask: &Ask) -> Result<i64> {
     }
     backups::insert(tx, *id, to, &actor.name, *at).await?;
     jobs::enqueue(tx, BACKUP, &id.to_string(), payload, *at, *at).await?;
-    let entry = actor.did_to_project("backup.create", "", *at);
-    audit::append(tx, &audit::Entry { project: None, subject: Some(id.to_string()), ..entry }).await?;
+    audit::append(tx, &about(actor.did_to_server("backup.create", *at), Some(id.to_string()), None)).await?;
     Ok(*id)
 }
 
@@ -206,7 +206,6 @@ async fn forget(tx: &mut wharf_db::Tx<'_>, names: &[String], place: &str, actor:
         }
         backups::forget(tx, name).await?;
     }
-    let entry = actor.did_to_project("backup.forget", "", at);
-    audit::append(tx, &audit::Entry { project: None, subject: Some(place.to_owned()), ..entry }).await?;
+    audit::append(tx, &about(actor.did_to_server("backup.forget", at), Some(place.to_owned()), None)).await?;
     Ok(jobs::hurry(tx, PURGE, at).await?)
 }

@@ -169,7 +169,7 @@ pub(super) async fn scrub(ask: Ask<'_>, _: Nothing) -> Result<Json<Scrub>, Probl
 }
 
 pub(super) async fn start_scrub(ask: Ask<'_>, _: Nothing) -> Result<Done, Problem> {
-    ask.core.start_scrub().await?;
+    ask.core.start_scrub(&ask.actor()).await?;
     Ok(Done)
 }
 

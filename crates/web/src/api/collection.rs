@@ -173,7 +173,7 @@ pub(super) async fn show(ask: Ask<'_>, _: Nothing) -> Result<Json<State>, Proble
 }
 
 pub(super) async fn run(ask: Ask<'_>, _: Nothing) -> Result<Json<Run>, Problem> {
-    let (collected, more) = ask.core.collect(Some(BUDGET)).await?;
+    let (collected, more) = ask.core.collect_for(&ask.actor(), Some(BUDGET)).await?;
     Ok(Json(Run::of(&collected, more)))
 }
 

@@ -144,7 +144,7 @@ pub(crate) async fn make(config: &Config, depot: &Arc<dyn Depot>, progress: &Pro
         "a server runs on these data: leave out --data, --config and --database, and it does the backup itself";
     let (core, _) = assembly::core(config, locked).await?;
     let run = format!("{:08x}", rand::random::<u32>());
-    core.back_up(depot, &run, progress).await.map_err(Failure::new)
+    core.back_up_offline(depot, &run, progress).await.map_err(Failure::new)
 }
 
 /// What a restore is told.

@@ -65,6 +65,24 @@ fn a_backup_fills_an_empty_instance_that_serves_the_same() {
 }
 
 #[test]
+fn a_backup_of_a_stopped_server_is_in_the_audit_log_and_in_the_backup() {
+    let place = Place::new();
+    filled(&place);
+    place.run(&BACK_UP).ok();
+    bring_key(&place);
+    place.run(&RESTORE).ok();
+    for data in ["data", "other"] {
+        let server = place.serve_with(&["--data", data], &[]);
+        let url = format!("{}/api/v1/audit?action=backup.create", server.url);
+        let (_, lines) = http("GET", &url, Some(ADMIN), None);
+        let line = &lines["items"][0];
+        assert_eq!((&line["actor"], &line["credential"]), (&"wharf".into(), &"offline".into()), "{data}: {lines}");
+        assert_eq!(line["subject"], "depot", "{data}: {lines}");
+        assert_eq!(server.stop().code, Some(0));
+    }
+}
+
+#[test]
 fn a_restore_is_refused_without_the_key_and_into_what_is_not_empty() {
     let place = Place::new();
     filled(&place);

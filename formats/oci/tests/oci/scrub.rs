@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use wharf_core::Actor;
 use wharf_testkit::{Backend, Fragile, Image, Store, TestServer, push_blob};
 
 use crate::backend::options;
@@ -27,7 +28,7 @@ async fn over(storage: &Arc<Fragile>, backend: Backend, blobs: usize) -> (TestSe
 
 /// One turn, whatever comes of it.
 async fn turn(server: &TestServer) {
-    server.core().start_scrub().await.unwrap();
+    server.core().start_scrub(&Actor::system()).await.unwrap();
     // A turn that failed is put off.
     server.clock().advance(HOUR);
     server.core().run_one("test").await.unwrap();
