@@ -201,6 +201,16 @@ impl Operation for Op {
         }
     }
 
+    fn action(&self) -> &'static str {
+        match self {
+            Self::Receive { .. } => "package.add",
+            Self::RemoveFile { .. } => "package.remove",
+            Self::Copy { .. } => "package.place",
+            Self::WriteSettings { .. } => "settings.set",
+            other => other.name(),
+        }
+    }
+
     fn access(&self) -> Access<'_> {
         let (name, verb) = self.repository();
         Access::Repository { format: NAME, name, verb }

@@ -162,6 +162,14 @@ impl Operation for Op {
         }
     }
 
+    fn action(&self) -> &'static str {
+        match self {
+            Self::Add { .. } => "package.add",
+            Self::RemoveFile { .. } | Self::RemoveVersion { .. } => "package.remove",
+            other => other.name(),
+        }
+    }
+
     fn access(&self) -> Access<'_> {
         let (name, verb) = self.repository();
         Access::Repository { format: NAME, name, verb }

@@ -179,7 +179,8 @@ impl Operation for Op {
     fn action(&self) -> &'static str {
         match self {
             Self::DeleteManifest { reference: Reference::Tag(_), .. } => "tag.delete",
-            Self::FinishUpload { .. } => "blob.push",
+            // Whoever may not push is told so at the first step of it.
+            Self::BeginUpload { .. } | Self::Append { .. } | Self::FinishUpload { .. } => "blob.push",
             other => other.name(),
         }
     }

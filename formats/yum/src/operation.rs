@@ -204,10 +204,21 @@ impl Operation for Op {
         }
     }
 
+    /// What stands beside the packages is kept as they are.
+    fn action(&self) -> &'static str {
+        match self {
+            Self::AddExtra { .. } | Self::AddAdvisory { .. } => "package.add",
+            Self::RemoveExtra { .. } => "package.remove",
+            Self::WriteSettings { .. } => "settings.set",
+            other => other.name(),
+        }
+    }
+
     fn access(&self) -> Access<'_> {
         let (name, verb) = self.repository();
         Access::Repository { format: NAME, name, verb }
     }
+
     fn about(&self) -> (Option<&str>, Option<Digest>) {
         let subject = match self {
             Self::ReadPackage { path, .. } | Self::RemovePackage { path, .. } => Some(path.as_str()),

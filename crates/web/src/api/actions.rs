@@ -1,8 +1,10 @@
 //! What the audit log calls operations of the API: what is refused has the name that it has when it is done.
 
 /// Operations whose lines have another name. What a change comes to is known only when it is done where one operation has several
-/// names (`users.update` is `user.disable` or `user.enable`): refused, it has its own.
+/// names (`users.update` is `user.disable` or `user.enable`): refused, it has its own. tests/formats/text/tests/text/lines.rs does
+/// all of them and compares.
 const ACTIONS: &[(&str, &str)] = &[
+    ("account.change-password", "user.set-password"),
     ("backups.create", "backup.create"),
     ("backups.forget", "backup.forget"),
     ("grants.put", "grant.give"),
@@ -12,6 +14,9 @@ const ACTIONS: &[(&str, &str)] = &[
     ("groups.delete", "group.delete"),
     ("groups.remove-member", "group.remove"),
     ("jobs.retry", "job.retry"),
+    ("keys.import", "key.import"),
+    ("keys.retire", "key.retire"),
+    ("keys.rotate", "key.rotate"),
     ("manifests.delete", "manifest.delete"),
     ("project-robots.create", "robot.create"),
     ("project-robots.delete", "robot.delete"),
@@ -24,6 +29,10 @@ const ACTIONS: &[(&str, &str)] = &[
     ("robots.create", "robot.create"),
     ("robots.delete", "robot.delete"),
     ("robots.rotate", "robot.rotate"),
+    ("snapshots.create", "snapshot.create"),
+    ("snapshots.delete", "snapshot.delete"),
+    ("snapshots.live", "snapshot.live"),
+    ("snapshots.publish", "snapshot.publish"),
     ("tag-rules.add", "tag-rule.add"),
     ("tag-rules.remove", "tag-rule.remove"),
     ("tags.delete", "tag.delete"),
@@ -32,6 +41,7 @@ const ACTIONS: &[(&str, &str)] = &[
     ("tokens.revoke", "token.revoke"),
     ("users.create", "user.create"),
     ("users.delete", "user.delete"),
+    ("users.import", "user.create"),
     ("users.revoke-token", "token.revoke"),
     ("users.set-password", "user.set-password"),
 ];

@@ -204,6 +204,10 @@ async fn what_is_refused_has_the_name_that_it_has_when_it_is_done(server: &TestS
     let (viewer, pusher) =
         (server.user_with("vera", Role::Viewer, "team").await, server.user_with("paul", Role::Pusher, "team").await);
     viewer.delete(tag).await.assert_status(403);
+    // A push is refused at its first step.
+    viewer.post("/v2/team/app/blobs/uploads/", "").await.assert_status(403);
+    let found = lines(server, "repository=team/app&action=blob.push&outcome=denied").await;
+    assert_eq!(found.iter().map(|line| text(line, "actor")).collect::<Vec<_>>(), ["vera"]);
     // What it would need is known only when it is looked at.
     pusher.post_json(&format!("{tag}/rollback"), &serde_json::json!({})).await.assert_status(403);
     admin.post_json(&format!("{tag}/rollback"), &serde_json::json!({})).await.assert_status(200);

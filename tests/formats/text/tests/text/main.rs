@@ -12,6 +12,7 @@ mod files;
 mod generations;
 mod inspections;
 mod leases;
+mod lines;
 mod loops;
 mod mounts;
 mod openpgp;
