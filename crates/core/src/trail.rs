@@ -12,6 +12,13 @@ use wharf_types::{Digest, ProjectName, RepoName, Timestamp};
 use crate::{Core, Error, Result};
 use merge::{Stretch, merge};
 
+/// What is written down where changes are, for as long as they are, though it came to nothing: that a purge whose line is there was
+/// given up.
+pub(crate) const PURGE_REFUSED: &str = "content.purge-refused";
+
+const OK: &str = "ok";
+const FAILED: &str = "failed";
+
 /// One line: who did what, when, from where, with which credential, and what came of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditLine {
@@ -142,6 +149,15 @@ impl AuditFilter {
         }
     }
 
+    /// Whether a change could be among what is asked for: what was refused has changed nothing.
+    fn asks_for_changes(&self) -> bool {
+        match (self.outcome.as_deref(), self.action.as_deref()) {
+            (None, _) => true,
+            (Some(outcome), Some(action)) => outcome == of_change(action),
+            (Some(outcome), None) => [OK, FAILED].contains(&outcome),
+        }
+    }
+
     /// All of it but the times, which bound what is read.
     fn fits(&self, line: &AuditLine) -> bool {
         fn is<T: AsRef<str>>(wanted: Option<T>, found: Option<&str>) -> bool {
@@ -246,8 +262,7 @@ impl Core {
     async fn stretch(&self, half: Half, filter: &AuditFilter, bounds: &Bounds, limit: usize) -> Result<Stretch> {
         const STEPS: usize = 4;
         const STEP: usize = 500;
-        // What was refused or failed has changed nothing.
-        if half == Half::Changes && filter.outcome.as_ref().is_some_and(|outcome| outcome != "ok") {
+        if half == Half::Changes && !filter.asks_for_changes() {
             return Ok(Stretch::default());
         }
         let limit = limit.saturating_add(1);
@@ -284,8 +299,17 @@ impl Core {
     }
 }
 
+/// The outcome of a change, whose line has none of its own.
+fn of_change(action: &str) -> &'static str {
+    if action == PURGE_REFUSED { FAILED } else { OK }
+}
+
 fn line(half: Half, row: trail::Line) -> AuditLine {
     let trail::Line { id, access } = row;
+    let outcome = match half {
+        Half::Changes => of_change(&access.action).to_owned(),
+        Half::Accesses => access.outcome,
+    };
     AuditLine {
         key: AuditKey { at: access.at, half, id },
         at: access.at,
@@ -294,7 +318,7 @@ fn line(half: Half, row: trail::Line) -> AuditLine {
         actor: access.actor,
         credential: access.credential,
         action: access.action,
-        outcome: access.outcome,
+        outcome,
         project: access.project,
         repository: access.repository,
         subject: access.subject,

@@ -14,6 +14,7 @@ use super::{Purged, Purging};
 use crate::actor::about;
 use crate::job::first_run;
 use crate::repository::Target;
+use crate::trail::PURGE_REFUSED;
 use crate::{Actor, Core, Error, Result};
 
 /// The kind of the job. Its key is the number of the run.
@@ -120,7 +121,7 @@ impl Order {
     fn entry(&self, action: &str, at: Timestamp) -> audit::Entry {
         let entry = match &self.goes {
             Goes::Repository { name, .. } => self.actor.did(action, name, at),
-            _ => audit::Entry { project: None, ..self.actor.did_to_project(action, "", at) },
+            _ => self.actor.did_to_server(action, at),
         };
         about(entry, None, self.digest())
     }
@@ -266,13 +267,8 @@ impl Core {
     /// Says in the audit log that a purge was refused after it had begun, once for each try.
     pub(super) async fn note_refusal(&self, order: &Order, why: &Error) -> Result<()> {
         tracing::error!(error = %why, order.reason, "a purge was given up");
-        let entry = order.entry("content.purge-refused", self.inner.clock.now());
-        let entry = audit::Entry { detail: Some(why.to_string()), ..entry };
-        let written = self
-            .inner
-            .db
-            .write(Durability::Full, entry, |tx, entry| Box::pin(async { audit::append(tx, entry).await }));
-        Ok(written.await?)
+        let line = order.entry(PURGE_REFUSED, self.inner.clock.now());
+        self.write_line(audit::Entry { detail: Some(why.to_string()), ..line }).await
     }
 
     /// Tells the places of backups, and empties the log of the database. What goes wrong is tried again, and nothing is taken twice.

@@ -148,8 +148,15 @@ async fn a_purge_that_is_taken_up_and_may_not_go_on_says_so_in_the_audit_log() {
     go_on(&server).await;
     repository.get("manifests/v1").await.assert_status(200);
     repository.get(&format!("blobs/{}", secret.digest)).await.assert_status(200);
-    let audit = server.admin().get("/api/v1/audit?action=content.purge-refused").await.assert_status(200).json();
+    let about = "/api/v1/audit?action=content.purge-refused";
+    let audit = server.admin().get(&format!("{about}&outcome=failed")).await.assert_status(200).json();
     let line = &audit["items"][0];
+    assert_eq!(line["outcome"], "failed", "{audit}");
+    for (query, shown) in [("outcome=failed", true), ("outcome=ok", false), ("outcome=denied", false)] {
+        let lines = server.admin().get(&format!("/api/v1/audit?{query}")).await.assert_status(200).json();
+        let found = lines["items"].as_array().expect("lines").contains(line);
+        assert_eq!(found, shown, "{query}: {lines}");
+    }
     assert_eq!((&line["digest"], &line["actor"]), (&json!(secret.digest), &json!("admin")), "{audit}");
     assert!(line["detail"].as_str().is_some_and(|why| why.contains("team/app")), "{audit}");
     assert_eq!(states(&server).await, Vec::<String>::new());
