@@ -9,12 +9,16 @@ mod line;
 mod note;
 
 use std::hash::BuildHasher as _;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
 
 use hashbrown::hash_table::Entry;
 use hashbrown::{DefaultHashBuilder, HashTable};
 use parking_lot::Mutex;
+use quick_cache::sync::Cache;
 use tokio::sync::Notify;
+use wharf_auth::{Caller, Identity};
 use wharf_types::Timestamp;
 
 use flush::Pending;
@@ -25,10 +29,17 @@ pub use note::Pull;
 /// Parts of the table, each behind its own lock.
 const PARTS: usize = 16;
 
+/// Credentials and addresses that are remembered together.
+const ORIGINS: usize = 20_000;
+/// How long a credential may be shown from one address without being a login again.
+const OF_LATE: Duration = Duration::from_secs(12 * 60 * 60);
+
 /// What was noted and is not written down yet.
 pub(crate) struct Accesses {
     parts: [Mutex<HashTable<Line>>; PARTS],
     hasher: DefaultHashBuilder,
+    /// From where credentials were shown of late, and when that was a login.
+    origins: Cache<(Caller, Option<IpAddr>), Timestamp>,
     /// Lines begun: times are in milliseconds, and many begin in one.
     begun: AtomicU64,
     /// Lines held, those on their way to the database included.
@@ -64,6 +75,7 @@ impl Accesses {
         Self {
             parts: std::array::from_fn(|_| Mutex::default()),
             hasher: DefaultHashBuilder::default(),
+            origins: Cache::new(ORIGINS),
             begun: AtomicU64::new(0),
             held: AtomicUsize::new(0),
             capacity: capacity.max(2),
@@ -74,6 +86,20 @@ impl Accesses {
             written: AtomicU64::new(0),
             failures: AtomicU64::new(0),
         }
+    }
+
+    /// Whether this is a login, and not one more request after it. A registry token was made at one.
+    fn is_login(&self, identity: &Identity, address: Option<IpAddr>, now: Timestamp) -> bool {
+        if identity.is_anonymous() || identity.has_registry_token() {
+            return false;
+        }
+        let origin = (identity.caller(), address);
+        let known = || self.origins.get(&origin).is_some_and(|at| now.since(at) < OF_LATE);
+        if !identity.is_fresh() && known() {
+            return false;
+        }
+        self.origins.insert(origin, now);
+        true
     }
 
     /// Counts one more of the same, or begins a line.

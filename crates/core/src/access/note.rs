@@ -13,14 +13,15 @@ use crate::{AccessCounts, Core};
 const LOGIN: &str = "login";
 
 impl Core {
-    /// Who presents this. Notes who signed in, and who tried to.
+    /// Who presents this. Notes who signed in, and who tried to: a credential that is shown for the first time, or from an address that
+    /// it was not shown from of late, is a login.
     ///
     /// # Errors
     /// As [`Auth::authenticate`](wharf_auth::Auth::authenticate).
     pub async fn sign_in(&self, presented: Presented<'_>, source: Source<'_>) -> Result<Identity, Rejected> {
         match self.inner.auth.authenticate(presented, source.address).await {
             Ok(identity) => {
-                if identity.is_fresh() {
+                if self.inner.accesses.is_login(&identity, source.address, self.inner.clock.now()) {
                     self.note(&Seen::new(&identity, LOGIN, Outcome::Done, source));
                 }
                 Ok(identity)

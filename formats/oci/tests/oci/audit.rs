@@ -152,6 +152,23 @@ async fn logins_that_failed_name_the_account_and_no_secret(server: &TestServer) 
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_credential_that_comes_from_another_address_is_a_login_again() {
+    let proxy = "127.0.0.0/8".parse().expect("addresses");
+    let server = TestServer::start(options().web(|web| web.trusted_proxies = vec![proxy])).await;
+    server.project("team").await;
+    let (ann, robot) = (server.user("ann").await, server.robot("team", "ci", Role::Puller).await);
+    for (client, name) in [(&ann, "ann"), (&robot, "team%2Bci")] {
+        for address in ["192.0.2.1", "192.0.2.1", "192.0.2.2", "192.0.2.1"] {
+            let request = client.request(http::Method::GET, "/api/v1/whoami");
+            request.header_named("x-forwarded-for", address).send().await.assert_status(200);
+        }
+        let logins = lines(&server, &format!("action=login&actor={name}")).await;
+        let told: Vec<_> = logins.iter().map(|line| (text(line, "address"), &line["times"])).collect();
+        assert_eq!(told, [("192.0.2.1", &Value::from(1)), ("192.0.2.2", &Value::from(1))], "{name}");
+    }
+}
+
 async fn a_refusal_is_a_line_of_the_project_that_it_is_about(server: &TestServer) {
     Image::new().push(&server.admin(), "team/app:v1").await;
     let (viewer, stranger) = (server.user_with("vera", Role::Viewer, "team").await, server.user("nils").await);
