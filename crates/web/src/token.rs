@@ -79,7 +79,10 @@ async fn issue(core: &Core, head: &Parts, body: Body, context: &Context, actor: 
     let refresh_token = match () {
         // It stays good until it expires, so there is no reason for another.
         () if !ask.refresh_token.is_empty() => Some(ask.refresh_token),
-        () if ask.offline => auth.issue_refresh(&identity, &ask.client_id, now)?,
+        () if ask.offline => {
+            let made = auth.issue_refresh(&identity, &ask.client_id, now)?;
+            made.inspect(|_| core.issued_refresh(&identity, context.source()))
+        }
         () => None,
     };
     core.issued_token(&identity, context.source());

@@ -49,6 +49,11 @@ impl Core {
         }
     }
 
+    /// Notes that a refresh token was made, which goes on where the other one ends.
+    pub fn issued_refresh(&self, identity: &Identity, source: Source<'_>) {
+        self.note(&Seen::new(identity, "refresh-token.issue", Outcome::Done, source));
+    }
+
     /// Notes that a refresh token was refused.
     pub fn refused_refresh(&self, rejected: &Rejected, source: Source<'_>) {
         let Some(outcome) = Outcome::rejected(rejected) else { return };

@@ -14,6 +14,7 @@ on_every_database! {
     a_pull_is_a_line_with_everything_that_is_known_of_it,
     pulls_that_are_the_same_are_one_line,
     logins_that_failed_name_the_account_and_no_secret,
+    a_refresh_token_that_is_made_is_a_line,
     a_refusal_is_a_line_of_the_project_that_it_is_about,
     a_change_that_came_to_nothing_is_written_down_too,
     a_push_that_a_tag_rule_refuses_names_the_rule,
@@ -167,6 +168,18 @@ async fn a_credential_that_comes_from_another_address_is_a_login_again() {
         let told: Vec<_> = logins.iter().map(|line| (text(line, "address"), &line["times"])).collect();
         assert_eq!(told, [("192.0.2.1", &Value::from(1)), ("192.0.2.2", &Value::from(1))], "{name}");
     }
+}
+
+async fn a_refresh_token_that_is_made_is_a_line(server: &TestServer) {
+    let ann = server.user("ann").await;
+    ann.get("/token?service=wharf").await.assert_status(200);
+    assert_eq!(lines(server, "action=refresh-token.issue").await.len(), 0);
+    let made = ann.get("/token?service=wharf&offline_token=true&client_id=docker").await.assert_status(200).json();
+    let found = lines(server, "action=refresh-token.issue").await;
+    let told: Vec<_> =
+        found.iter().map(|line| (text(line, "actor"), text(line, "credential"), text(line, "address"))).collect();
+    assert_eq!(told, [("ann", "password", "127.0.0.1")]);
+    assert!(!Value::from(found).to_string().contains(text(&made, "refresh_token")));
 }
 
 async fn a_refusal_is_a_line_of_the_project_that_it_is_about(server: &TestServer) {
