@@ -225,7 +225,7 @@ async fn a_server_that_stops_breaks_off_reading_and_the_blob_is_read_again() {
     let slow = || options().core(|core| core.scrub.rate = 1).store(Store::Other(Arc::<Fragile>::clone(&storage)));
     let server = TestServer::start(slow()).await;
     push_blob(&server.admin(), "team/app", large(1)).await;
-    server.core().start_scrub().await.unwrap();
+    server.core().start_scrub(&Actor::system()).await.unwrap();
     let workers = server.core().start_workers();
     // Half a day's work has begun.
     while server.count("SELECT count(*) FROM jobs WHERE kind = 'scrub' AND leased_by IS NOT NULL").await == 0 {

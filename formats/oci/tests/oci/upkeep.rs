@@ -47,7 +47,7 @@ async fn what_is_quarantined_is_told_after_a_restart_too() {
     assert_eq!((metric(&server, damaged).await, metric(&server, finished).await), (Some(0), None));
     let object = server.storage().survey(None, 1).await.unwrap().remove(0).key;
     server.storage().remove(&[object]).await.unwrap();
-    server.core().start_scrub().await.unwrap();
+    server.core().start_scrub(&wharf_core::Actor::system()).await.unwrap();
     server.core().run_one("test").await.unwrap();
     let server = server.restart().await;
     assert_eq!(metric(&server, damaged).await, Some(1));
