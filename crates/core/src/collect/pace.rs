@@ -47,9 +47,9 @@ impl Pace {
 }
 
 /// The fewest and the most links or reviews of one transaction.
-const STEP: RangeInclusive<f64> = 8.0..=64.0;
+const STEP: RangeInclusive<u32> = 8..=64;
 
-/// Who is so late takes the most.
+/// Who is so late takes the most. Less than a second.
 const HASTE: Duration = Duration::from_millis(500);
 
 /// The limits of a run, shared by all that it does side by side.
@@ -85,8 +85,8 @@ impl<'a> Brake<'a> {
 }
 
 fn step(late: Duration) -> usize {
-    let haste = late.div_duration_f64(HASTE).min(1.0);
-    (STEP.start() + haste * (STEP.end() - STEP.start())) as usize
+    let more = (STEP.end() - STEP.start()) * late.min(HASTE).subsec_millis() / HASTE.subsec_millis();
+    (STEP.start() + more) as usize
 }
 
 #[cfg(test)]
