@@ -12,6 +12,10 @@ fn kills(on: On) -> kill::Options {
     kill::Options { kills: 6, on, clients: 40, beside: None, seed: None }
 }
 
+fn restore(on: On, to: On) -> drill::Options {
+    drill::Options { seconds: 3, clients: 8, on, to, seed: None }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_acknowledged_outlives_kills_on_files_and_sqlite() {
     kill::run(program(), kills(On::FilesSqlite)).await.unwrap();
@@ -46,17 +50,12 @@ async fn what_was_acknowledged_outlives_kills_of_two_servers_on_a_bucket_and_pos
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_acknowledged_before_a_backup_is_there_after_a_restore() {
-    restored(On::FilesSqlite, On::S3Postgres).await;
+    drill::run(program(), restore(On::FilesSqlite, On::S3Postgres)).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_two_servers_acknowledged_before_a_backup_is_there_after_a_restore() {
-    restored(On::S3Postgres, On::FilesSqlite).await;
-}
-
-async fn restored(on: On, to: On) {
-    let options = drill::Options { seconds: 3, clients: 8, on, to, seed: None };
-    drill::run(program(), options).await.unwrap();
+    drill::run(program(), restore(On::S3Postgres, On::FilesSqlite)).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
