@@ -12,6 +12,7 @@ mod collect;
 mod config;
 mod entropy;
 mod error;
+mod event;
 mod format;
 mod job;
 mod kept;
@@ -55,6 +56,7 @@ pub use collect::{
 pub use config::Config;
 pub use entropy::Entropy;
 pub use error::{Error, Result};
+pub use event::{Event, EventFilter, EventPage};
 pub use format::{Contents, Format, GoesWith, IndexError, InspectError, PushedFile};
 pub use job::{Job, Workers};
 pub use manifest::{InvalidManifest, Kind, Manifest, ManifestInfo, Parsed, Pushed, media};

@@ -13,6 +13,7 @@ mod body;
 mod call;
 mod collection;
 mod endpoint;
+mod events;
 mod grants;
 mod groups;
 mod jobs;

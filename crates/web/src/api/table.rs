@@ -11,8 +11,8 @@ use super::endpoint::Rule::{self, Anyone, Catalog, OwnAccount, Project, Reposito
 use super::endpoint::{Endpoint, row};
 use super::page::PAGE;
 use super::{
-    account, audit, backups, bin, collection, grants, groups, jobs, keys, manifests, projects, purge, repositories,
-    robots, server, setup, snapshots, tag_rules, tags, tokens, users,
+    account, audit, backups, bin, collection, events, grants, groups, jobs, keys, manifests, projects, purge,
+    repositories, robots, server, setup, snapshots, tag_rules, tags, tokens, users,
 };
 
 /// All rows. The first whose path fits answers.
@@ -56,6 +56,7 @@ fn about_the_server() -> Vec<Endpoint> {
         row(GET, "/api/v1/scrub", "scrub.show", Server(InspectServer), backups::scrub, "How far everything was read"),
         row(POST, "/api/v1/scrub", "scrub.run", Server(ManageServer), backups::start_scrub, "Begins to read everything now"),
         row(GET, "/api/v1/scrub/damaged", "scrub.damaged", Server(InspectServer), backups::damaged, "Blobs that are damaged and not served, by digest").query(&PAGE),
+        row(GET, "/api/v1/events", "events.list", Server(InspectServer), events::list, "What happened, the oldest first, told 30 seconds later: whoever goes on after the last `id` they saw sees each event once").query(&events::FILTER),
         row(GET, "/api/v1/bin", "bin.list", Server(InspectServer), bin::everything, "What was deleted and can be restored, newest first").query(&PAGE),
         row(GET, "/api/v1/bin/{entry}", "bin.show", Catalog, bin::show, "An entry of the bin, for those who may delete in its repository"),
         row(GET, "/api/v1/audit", "audit.list", Server(ServerVerb::ReadAudit), audit::everything, "Who did what, newest first").query(&audit::EVERYTHING),

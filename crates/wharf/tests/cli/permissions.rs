@@ -32,6 +32,7 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("scrub.show", "GET /api/v1/scrub", "a*"),
     ("scrub.run", "POST /api/v1/scrub", "*"),
     ("scrub.damaged", "GET /api/v1/scrub/damaged", "a*"),
+    ("events.list", "GET /api/v1/events", "a*"),
     ("bin.list", "GET /api/v1/bin", "a*"),
     ("bin.show", "GET /api/v1/bin/1", "nvlsmoac*"),
     ("audit.list", "GET /api/v1/audit", "a*"),

@@ -24,6 +24,7 @@ mod copies;
 mod creation;
 mod crossings;
 mod deletion;
+mod events;
 mod files;
 mod hidden;
 mod history;
