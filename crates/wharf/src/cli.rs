@@ -77,6 +77,8 @@ enum Command {
     Db(command::db::Args),
     /// Reads what the server holds, to find damage.
     Scrub(command::scrub::Args),
+    /// What happened, for programs that fetch it.
+    Events(command::events::Args),
     /// Who did what.
     Audit(Box<command::audit::Args>),
     /// Prints the completion of a shell.
@@ -120,6 +122,7 @@ impl Cli {
             Command::Backup(args) => args.run(),
             Command::Db(args) => args.run(),
             Command::Scrub(args) => args.run(),
+            Command::Events(args) => args.run(),
             Command::Audit(args) => args.run(),
             Command::Completion(args) => args.run(),
             Command::Version(args) => args.run(),

@@ -7,6 +7,7 @@ pub(crate) mod bin;
 pub(crate) mod completion;
 pub(crate) mod config;
 pub(crate) mod db;
+pub(crate) mod events;
 pub(crate) mod gc;
 pub(crate) mod grant;
 pub(crate) mod group;

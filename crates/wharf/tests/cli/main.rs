@@ -7,6 +7,7 @@ mod bucket;
 mod commands;
 mod configuration;
 mod directions;
+mod events;
 mod harness;
 mod import;
 mod lifecycle;
