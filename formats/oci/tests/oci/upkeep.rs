@@ -13,8 +13,9 @@ on_every_database! {
 
 /// The value of a metric, if it is said.
 async fn metric(server: &TestServer, name: &str) -> Option<i64> {
-    let text = server.admin().get("/metrics").await.assert_status(200).text().to_owned();
-    let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?;
+    let text = server.admin().get("/metrics").await.assert_status(200).text();
+    let rest = |line: &'_ str| line.strip_prefix(name).map(|rest| rest.replacen("{}", "", 1));
+    let value = text.lines().filter_map(rest).find_map(|rest| rest.strip_prefix(' ').map(str::to_owned))?;
     Some(value.parse().expect("a number"))
 }
 
