@@ -14,6 +14,7 @@ pub(crate) struct Failure {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Failed,
+    Passing,
     Usage,
 }
 
@@ -24,6 +25,17 @@ impl Failure {
     /// It was tried and did not work.
     pub(crate) fn new(message: impl fmt::Display) -> Self {
         Self { kind: Kind::Failed, message: message.to_string(), hint: None }
+    }
+
+    /// It did not work now, and may the next time.
+    #[must_use]
+    pub(crate) fn passing(self) -> Self {
+        Self { kind: Kind::Passing, ..self }
+    }
+
+    /// Whether the same may work the next time.
+    pub(crate) fn may_pass(&self) -> bool {
+        self.kind == Kind::Passing
     }
 
     /// It was asked for in a way that cannot be tried.
@@ -51,7 +63,7 @@ impl Failure {
     /// 1 if it failed, 2 if it was wrongly asked for.
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self.kind {
-            Kind::Failed => ExitCode::from(1),
+            Kind::Failed | Kind::Passing => ExitCode::from(1),
             Kind::Usage => ExitCode::from(2),
         }
     }

@@ -24,6 +24,8 @@ pub(super) fn told(base: &str, status: StatusCode, content: &[u8]) -> Failure {
         None => told.detail,
     };
     let failure = Failure::new(message);
+    let passing = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
+    let failure = if passing { failure.passing() } else { failure };
     match told.hint {
         _ if status == StatusCode::UNAUTHORIZED => failure.hint(sign_in(base)),
         Some(hint) => failure.hint(hint),
@@ -64,10 +66,10 @@ pub(crate) fn unreachable(base: &str, error: &reqwest::Error) -> Failure {
         reason = inner.to_string();
         source = inner.source();
     }
-    let hint = if reason.contains("certificate") {
-        "if an authority of your own signed it, name that authority's certificate by SSL_CERT_FILE"
-    } else {
-        "is the server running, and is this its URL?"
-    };
-    Failure::new(format!("{base} cannot be reached: {reason}")).hint(hint)
+    let failure = Failure::new(format!("{base} cannot be reached: {reason}"));
+    if reason.contains("certificate") {
+        return failure
+            .hint("if an authority of your own signed it, name that authority's certificate by SSL_CERT_FILE");
+    }
+    failure.passing().hint("is the server running, and is this its URL?")
 }

@@ -1,5 +1,6 @@
 //! `wharf events`.
 
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -55,13 +56,35 @@ fn print(events: &[Value]) -> Outcome {
     Ok(())
 }
 
+/// Prints events until nobody reads them. A server that is away for a while, once it was there, is waited for.
 async fn follow_on(client: &Client, kind: Option<String>, mut after: Option<i64>) -> Outcome {
     const PAUSE: Duration = Duration::from_secs(5);
+    const PAGE: usize = 1000;
+    let (mut there, mut told) = (false, false);
     loop {
         let call = Call::new("events.list").with("kind", kind.as_ref()).with("after", after);
-        let events = client.all(call, None).await?;
-        print(&events)?;
+        let events = match client.all(call, Some(PAGE)).await {
+            Ok(events) => events,
+            Err(failure) if there && failure.may_pass() => {
+                if !std::mem::replace(&mut told, true) {
+                    out::note(format!("{}; it is asked again", failure.message()));
+                }
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+            Err(failure) => return Err(failure),
+        };
+        (there, told) = (true, false);
+        for event in &events {
+            let line = serde_json::to_string(event)? + "\n";
+            match out::result(line.as_bytes()) {
+                Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(()),
+                written => written?,
+            }
+        }
         after = events.last().and_then(|event| event["id"].as_i64()).or(after);
-        tokio::time::sleep(PAUSE).await;
+        if events.len() < PAGE {
+            tokio::time::sleep(PAUSE).await;
+        }
     }
 }

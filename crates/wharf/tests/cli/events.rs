@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 use wharf_db::{Config, Db, Durability};
 
-use crate::harness::{PASSWORD, Place, push};
+use crate::harness::{self, PASSWORD, Place, push};
 
 const ADMIN: (&str, &str) = ("admin", PASSWORD);
 
@@ -46,4 +46,29 @@ fn events_are_printed_in_order_and_carried_on_after_the_last() {
     assert_eq!(array, Value::from(pushed));
     let table = place.run(&["events"]).ok();
     assert!(table.starts_with("ID") && table.contains("manifest.pushed"), "{table}");
+}
+
+#[test]
+fn who_follows_is_told_what_comes_also_after_the_server_was_away() {
+    let place = Place::new();
+    let server = place.serve();
+    let address = server.url.trim_start_matches("http://").to_owned();
+    place.login(&server);
+    push(&server, ADMIN, "team/app", "v1");
+    assert_eq!(server.stop().code, Some(0));
+    age(&place.path("data/wharf.db"));
+    let again = || place.serve_with(&["--listen", &address], &[]);
+    let server = again();
+    let mut follower = place.command(&["events", "--follow", "--kind", "manifest.pushed"]).spawn().unwrap();
+    let told = harness::lines(follower.stdout.take().unwrap());
+    let tag =
+        || -> Value { serde_json::from_str::<Value>(&told.recv().unwrap()).unwrap()["payload"]["tags"][0].clone() };
+    assert_eq!(tag(), "v1");
+    push(&server, ADMIN, "team/app", "v2");
+    assert_eq!(server.stop().code, Some(0));
+    age(&place.path("data/wharf.db"));
+    let _server = again();
+    assert_eq!(tag(), "v2", "once, and what was told is not told again");
+    follower.kill().unwrap();
+    follower.wait().unwrap();
 }

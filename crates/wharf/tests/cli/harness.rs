@@ -98,7 +98,10 @@ impl Place {
     }
 
     pub(crate) fn serve_with(&self, flags: &[&str], variables: &[(&str, &str)]) -> Server {
-        let mut args = vec!["serve", "--listen", "127.0.0.1:0"];
+        let mut args = vec!["serve"];
+        if !flags.contains(&"--listen") {
+            args.extend(["--listen", "127.0.0.1:0"]);
+        }
         if !flags.contains(&"--data") {
             args.extend(["--data", "data"]);
         }
@@ -168,7 +171,8 @@ impl Drop for Server {
     }
 }
 
-fn lines(from: impl Read + Send + 'static) -> Receiver<String> {
+/// The lines that come, as they come.
+pub(crate) fn lines(from: impl Read + Send + 'static) -> Receiver<String> {
     let (sender, receiver) = channel();
     thread::spawn(move || {
         for line in BufReader::new(from).lines().map_while(Result::ok) {
