@@ -22,7 +22,7 @@ pub struct Upkeep {
     pub damaged: u64,
     /// When the scrub's pass began that is under way or was the last.
     pub scrub_begun: Option<Timestamp>,
-    /// When that pass was over.
+    /// When a pass was over last, that one or one before it.
     pub scrub_finished: Option<Timestamp>,
 }
 
@@ -36,15 +36,14 @@ impl Core {
         let found = self.inner.db.read(&now, |tx, now| {
             Box::pin(async move {
                 let work = jobs::standing(tx, *now, PURGE).await?;
-                let pass = scrub::pass(tx).await?;
                 Ok::<_, Error>(Upkeep {
                     dead_jobs: work.dead,
                     oldest_job: work.oldest,
                     purges: work.of_kind,
                     backup: backups::last_whole(tx).await?,
                     damaged: scrub::count_damaged(tx, CollectionState::MOST).await?,
-                    scrub_begun: pass.begun_at,
-                    scrub_finished: pass.finished_at,
+                    scrub_begun: scrub::pass(tx).await?.begun_at,
+                    scrub_finished: scrub::last_ended(tx).await?,
                 })
             })
         });

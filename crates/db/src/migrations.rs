@@ -25,4 +25,5 @@ pub(crate) const ALL: &[Migration] = &[
     Migration { number: 17, name: "purge runs", sql: include_str!("migrations/0017_purge_runs.sql") },
     Migration { number: 18, name: "objects by time", sql: include_str!("migrations/0018_objects_by_time.sql") },
     Migration { number: 19, name: "links by digest", sql: include_str!("migrations/0019_links_by_digest.sql") },
+    Migration { number: 20, name: "scrub ended", sql: include_str!("migrations/0020_scrub_ended.sql") },
 ];

@@ -284,7 +284,7 @@ pub async fn page(tx: &mut Tx<'_>, dead: bool, after: i64, limit: i64) -> Result
 pub struct Standing {
     /// Jobs that were given up.
     pub dead: u64,
-    /// Since when the one waits that is due longest at `now` and that nobody does.
+    /// Since when the one waits that is due longest at `now` and that nobody does; one whose twin is being done does not wait.
     pub oldest: Option<Timestamp>,
     /// Jobs of the kind that was asked for, which are not done.
     pub of_kind: u64,
@@ -297,7 +297,9 @@ pub struct Standing {
 pub async fn standing(tx: &mut Tx<'_>, now: Timestamp, kind: &str) -> Result<Standing> {
     let here = tx.now().await?;
     let sql = "SELECT (SELECT count(*) FROM jobs WHERE dead_at IS NOT NULL),
-        (SELECT min(due_at) FROM jobs WHERE dead_at IS NULL AND due_at <= ?1 AND (leased_by IS NULL OR leased_until < ?2)),
+        (SELECT min(due_at) FROM jobs j WHERE dead_at IS NULL AND due_at <= ?1 AND (leased_by IS NULL OR leased_until < ?2)
+           AND NOT EXISTS (SELECT 1 FROM jobs o WHERE o.kind = j.kind AND o.key = j.key AND o.id <> j.id
+                           AND o.leased_by IS NOT NULL AND o.leased_until >= ?2 AND o.dead_at IS NULL)),
         (SELECT count(*) FROM jobs WHERE kind = ?3 AND dead_at IS NULL)";
     let row = tx.query_opt(sql, &[&now, &here, &kind]).await?;
     let read = |row: Row| Ok(Standing { dead: row.get(0)?, oldest: row.get(1)?, of_kind: row.get(2)? });

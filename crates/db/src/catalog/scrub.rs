@@ -57,14 +57,24 @@ pub async fn pass(tx: &mut Tx<'_>) -> Result<Pass> {
     })
 }
 
+/// When a pass came to its end last, be it the one that is under way or one before it.
+///
+/// # Errors
+/// Those of the database.
+pub async fn last_ended(tx: &mut Tx<'_>) -> Result<Option<Timestamp>> {
+    // A program that is one version older writes the first column only.
+    let sql = "SELECT coalesce(finished_at, ended_at) FROM scrub WHERE id = 1";
+    tx.query_opt(sql, &[]).await?.map_or(Ok(None), |row| row.get(0))
+}
+
 /// Writes down how far it is.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn set_pass(tx: &mut Tx<'_>, pass: &Pass) -> Result<()> {
     tx.execute(
-        "UPDATE scrub SET cursor = ?1, begun_at = ?2, finished_at = ?3, blobs = ?4, bytes = ?5, damaged = ?6, unread = ?7
-         WHERE id = 1",
+        "UPDATE scrub SET cursor = ?1, begun_at = ?2, finished_at = ?3, ended_at = coalesce(?3, ended_at), blobs = ?4, bytes = ?5,
+           damaged = ?6, unread = ?7 WHERE id = 1",
         &[&pass.cursor, &pass.begun_at, &pass.finished_at, &pass.blobs, &pass.bytes, &pass.damaged, &pass.unread],
     )
     .await?;

@@ -34,7 +34,7 @@ impl Upkeep {
         );
         gauge("wharf_blobs_quarantined", "Blobs that are damaged and not served", &self.damaged);
         gauge("wharf_scrub_begun_timestamp_seconds", "When the last pass of the scrub began", &self.scrub_begun);
-        gauge("wharf_scrub_finished_timestamp_seconds", "When it ended, if it has", &self.scrub_finished);
+        gauge("wharf_scrub_finished_timestamp_seconds", "When a pass ended last", &self.scrub_finished);
     }
 
     /// Takes over how it stands; what is not known any more is not said any more.

@@ -30,12 +30,17 @@ async fn what_is_left_undone_is_told_with_its_age(server: &TestServer) {
     let job = "INSERT INTO jobs (kind, key, payload, created_at, due_at, dead_at, leased_by, leased_until) VALUES";
     execute(format!("{job} ('sweep', '', '{{}}', 0, 0, 1, NULL, NULL)")).await;
     execute(format!("{job} ('publish', '', '{{}}', 0, 0, NULL, 'somebody', {})", now + 3_600_000)).await;
+    execute(format!("{job} ('publish', '', '{{}}', 0, 1, NULL, NULL, NULL)")).await;
     execute(format!("{job} ('purge', '', '{{}}', 0, {now}, NULL, NULL, NULL)")).await;
     let done = "INSERT INTO backups (id, destination, actor, state, asked_at, finished_at) VALUES";
     execute(format!("{done} (1, '', 'me', 'done', 0, 5000), (2, '', 'me', 'incomplete', 0, 9000)")).await;
     server.clock().advance(Duration::from_secs(90));
     assert_eq!(metric(server, "wharf_jobs_dead").await, Some(1));
-    assert_eq!(metric(server, "wharf_jobs_oldest_due_seconds").await, Some(90), "somebody does the older one");
+    assert_eq!(
+        metric(server, "wharf_jobs_oldest_due_seconds").await,
+        Some(90),
+        "somebody does the older one, and its twin after it"
+    );
     assert_eq!(metric(server, "wharf_purges_unfinished").await, Some(1));
     assert_eq!(metric(server, backup).await, Some(5));
 }
@@ -54,5 +59,10 @@ async fn what_is_quarantined_is_told_after_a_restart_too() {
     assert_eq!(metric(&server, damaged).await, Some(1));
     assert_eq!(metric(&server, "wharf_scrub_damaged_total").await, Some(0), "this process has found none");
     assert!(metric(&server, finished).await >= metric(&server, "wharf_scrub_begun_timestamp_seconds").await);
-    assert!(metric(&server, finished).await.is_some());
+    let ended = metric(&server, finished).await;
+    assert!(ended.is_some());
+    server.clock().advance(Duration::from_secs(90));
+    server.core().start_scrub(&wharf_core::Actor::system()).await.unwrap();
+    assert!(metric(&server, "wharf_scrub_begun_timestamp_seconds").await > ended, "the next one has begun");
+    assert_eq!(metric(&server, finished).await, ended, "and not ended");
 }
