@@ -16,9 +16,10 @@ use tokio_rustls::server::TlsStream;
 use super::activity::Activity;
 
 /// How long, and for how many bytes, we go on reading after the last answer. Closing with unread bytes makes the kernel send
-/// a reset, which may overtake the answer: a client that is still sending would never learn why it was refused.
+/// a reset, which may overtake the answer: a client that is still sending would never learn why it was refused. What fits into
+/// the buffers of both sides, tens of megabytes on a fast way, is sent before the client can have seen the answer.
 const LINGER: Duration = Duration::from_secs(2);
-const LINGER_BYTES: usize = 4 * 1024 * 1024;
+const LINGER_BYTES: usize = 64 * 1024 * 1024;
 
 /// An answer up to this size goes out in one piece: copying its body behind its head costs the kernel less than two pieces do.
 const SMALL: usize = 4 * 1024;

@@ -65,8 +65,8 @@ async fn a_client_that_is_still_sending_when_it_is_refused_is_not_reset() {
     let answer = raw.answer().await;
     assert_eq!((answer.status.as_u16(), answer.header("connection")), (413, Some("close")));
     // It may take a while to notice; a reset in the meantime could make it forget the answer.
-    for _ in 0..16 {
-        raw.send(vec![0; 64 * 1024]).await;
+    for _ in 0..32 {
+        raw.send(vec![0; 1024 * 1024]).await;
     }
     assert!(raw.rest().await.is_empty());
 }

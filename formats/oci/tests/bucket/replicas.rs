@@ -79,11 +79,13 @@ async fn an_upload_goes_on_after_the_server_that_began_it_is_gone() {
     other.admin().get(&blob(&digest)).await.assert_status(200).assert_body(&whole);
 }
 
-// Both have read the upload's row before either has written: they go on from one point with other bytes of the same length.
+// Mostly both have read the upload's row before either has written: they go on from one point with other bytes of the same
+// length. One that comes later goes on behind the other's bytes: the digest that it names is wrong then, which ends the upload.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_two_ends_of_one_upload_one_counts_and_its_bytes_are_right() {
     let (one, other) = pair().await;
     let clients = [one.admin(), other.admin()];
+    let mut counted = 0;
     for (round, (begun, last)) in (0..).zip([
         (100_000, 50_000),
         (100_000, 7_000_000),
@@ -102,7 +104,9 @@ async fn of_two_ends_of_one_upload_one_counts_and_its_bytes_are_right() {
         };
         let answers: [Answer; 2] = tokio::join!(end(0), end(1)).into();
         let won = answers.iter().filter(|answer| answer.status == 201).count();
-        assert_eq!(won, 1, "{} and {}", answers[0], answers[1]);
+        let is_ended = answers.iter().any(|answer| answer.status == 400);
+        assert!(won == 1 || (won == 0 && is_ended), "{} and {}", answers[0], answers[1]);
+        counted += won;
         for (answer, whole) in answers.iter().zip(&ends) {
             let expected = if answer.status == 201 { 200 } else { 404 };
             let pulled = clients[1].get(&blob(&sha256(whole))).await;
@@ -110,6 +114,7 @@ async fn of_two_ends_of_one_upload_one_counts_and_its_bytes_are_right() {
             assert!(expected == 404 || pulled.body == *whole, "other bytes than were pushed");
         }
     }
+    assert_ne!(counted, 0, "no end of any round counted");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
