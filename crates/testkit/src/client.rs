@@ -38,6 +38,8 @@ impl Client {
             .redirect(reqwest::redirect::Policy::none())
             .tls_danger_accept_invalid_certs(true)
             .no_proxy()
+            // No client that people use hangs up on a server that takes its time over a body.
+            .tcp_user_timeout(None)
             .build()
             .expect("an HTTP client");
         Self::over(http, base)

@@ -127,7 +127,9 @@ impl Client {
     /// A client of the server at `base`.
     pub(crate) fn new(base: String, proof: Proof) -> Outcome<Self> {
         let builder = reqwest::Client::builder().user_agent(concat!("wharf/", env!("CARGO_PKG_VERSION")));
-        let http = builder.connect_timeout(Duration::from_secs(10)).build().map_err(Failure::new)?;
+        // A server that is short of memory, or whose bucket is slow, stops reading a file for longer than the library waits.
+        let builder = builder.connect_timeout(Duration::from_secs(10)).tcp_user_timeout(None);
+        let http = builder.build().map_err(Failure::new)?;
         Ok(Self { http, base, proof })
     }
 
