@@ -63,7 +63,8 @@ block "Delete, restore, back up" >deleted.sh
 [ -s deleted.sh ] || fail "README has no block of what is deleted"
 expect_ok env PATH="$stubs:$PATH" bash -euo pipefail deleted.sh
 expect_said 'repository +team/busybox'
-expect_said 'entries of the bin, which keep what they need: 1;'
+# The image's repository, and the chart that the first helm made.
+expect_said 'entries of the bin, which keep what they need: 2;'
 expect_said 'repository\.delete'
 
 step "the page in a browser says how to log in here"
